@@ -1,0 +1,81 @@
+/* Compaction: logical at once, physical in slices in revision order (key by key it would cost
+ * twenty times as much). One pass over storage both deletes revisions and forgets them in the
+ * index; a second compaction that comes meanwhile waits for the pass to end. */
+#include "base/must.h"
+#include "kv/inner.h"
+#include "wire/kv_codec.h"
+
+#define SWEEP_CLOCK_EVERY 64u /* revisions between looks at the clock */
+
+enum etcd_error kv_compact(struct kv *kv, int64_t rev)
+{
+    if (rev <= kv->compacted)
+        return ETCD_COMPACTED;
+    if (rev > kv->revision)
+        return ETCD_FUTURE_REV;
+    kv->compacted = rev;
+    if (kv->sweep.target == 0)
+        kv->sweep.target = rev;
+    return ETCD_OK;
+}
+
+struct pass {
+    struct kv *kv;
+    uint64_t until_ns;
+    unsigned visited;
+    bool more; /* stopped before the end */
+};
+
+static void note_delete(struct kv *kv, struct slice key)
+{
+    buf_append_u8(&kv->sweep.deletes, (uint8_t)key.n);
+    buf_append_slice(&kv->sweep.deletes, key);
+    kv->sweep.delete_n++;
+}
+
+static bool sweep_one(void *arg, struct slice key, struct slice stored)
+{
+    struct pass *p = arg;
+    struct kv *kv = p->kv;
+    struct revision rev;
+    bool tombstone;
+    struct pb_key_value pair;
+    /* What cannot be read is left for the reader who needs it to report. */
+    if (revision_key_parse(key, &rev, &tombstone) != RC_OK || stored.n < STORED_CRC_LEN ||
+        codec_key_value_parse(slice_of(stored.p, stored.n - STORED_CRC_LEN), &pair) != RC_OK)
+        return true;
+    if (rev.main > kv->sweep.target)
+        return false;
+    memcpy(kv->sweep.cursor, key.p, REVISION_KEY_LEN);
+    kv->sweep.cursor[REVISION_KEY_LEN] = 't' + 1; /* behind this revision, tombstone or not */
+    if (index_may_drop(kv->index, pair.key, rev, kv->sweep.target)) {
+        index_drop(kv->index, pair.key, rev);
+        note_delete(kv, key);
+    }
+    p->visited++;
+    p->more = kv->sweep.delete_n >= KV_SWEEP_DELETES_MAX ||
+              (p->visited % SWEEP_CLOCK_EVERY == 0 && env_now_ns(kv->env) >= p->until_ns);
+    return !p->more;
+}
+
+bool kv_sweep(struct kv *kv)
+{
+    if (kv->sweep.target == 0 || kv->sweep.scanned)
+        return false;
+    /* A pinned reader may need what would go; and the scan must see all it is to judge. */
+    if (!list_empty(&kv->pins) || kv->flushed < kv->sweep.target)
+        return false;
+    if (kv->sweep.delete_n >= KV_SWEEP_DELETES_MAX)
+        return true;
+    struct pass p = {.kv = kv, .until_ns = env_now_ns(kv->env) + KV_SWEEP_SLICE_NS};
+    struct slice from = slice_of(kv->sweep.cursor, REVISION_TOMBSTONE_LEN);
+    if (storage_scan(kv->storage, TABLE_KEY, from, sweep_one, &p) != RC_OK)
+        return false; /* storage is broken; who reads will say so */
+    kv->sweep.scanned = !p.more;
+    return p.more;
+}
+
+bool kv_swept(const struct kv *kv, int64_t rev)
+{
+    return kv->swept >= rev;
+}

@@ -1,0 +1,41 @@
+/* inner - struct kv, for the files of this folder only. */
+#ifndef MOAT_KV_INNER_H
+#define MOAT_KV_INNER_H
+
+#include "kv/kv.h"
+
+struct kv {
+    struct env *env;
+    struct storage *storage;
+    struct index *index;
+    struct ring ring;
+    int64_t revision;
+    bool open;   /* a transaction is in progress */
+    int64_t sub; /* the next change's sub-revision */
+
+    size_t flushing; /* entries of the ring in the flush that is out */
+    int64_t flushing_revision;
+    int64_t flushed; /* every revision up to it is in storage's view */
+    bool flush_out;
+
+    int64_t compacted; /* reads below are refused; -1: never compacted */
+    int64_t swept;     /* sweep finished and flushed up to here */
+    struct list pins;  /* ranges that are read lazily */
+    struct {
+        int64_t target;                         /* the compaction being swept; 0: none */
+        uint8_t cursor[REVISION_TOMBSTONE_LEN]; /* scan from here */
+        bool scanned;       /* nothing is left to find; deletes may wait for their flush */
+        struct buf deletes; /* keys found: each a length byte, then the key */
+        size_t delete_n;
+        struct buf out; /* those in the flush that is out */
+        bool last;      /* that flush ends the sweep */
+    } sweep;
+};
+
+/* The revision a change or a read inside a transaction belongs to. */
+static inline int64_t kv_open_revision(const struct kv *kv)
+{
+    return kv->open && kv->sub > 0 ? kv->revision + 1 : kv->revision;
+}
+
+#endif

@@ -1,0 +1,419 @@
+#include "kv/range.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "kv/inner.h"
+#include "wire/kv_codec.h"
+
+#include <stdlib.h>
+
+static bool has_filters(const struct kv_range *r)
+{
+    return r->min_mod != 0 || r->max_mod != 0 || r->min_create != 0 || r->max_create != 0;
+}
+
+static bool passes(const struct kv_range *r, const struct index_hit *hit)
+{
+    return (r->max_mod == 0 || hit->mod.main <= r->max_mod) &&
+           (r->min_mod == 0 || hit->mod.main >= r->min_mod) &&
+           (r->max_create == 0 || hit->create.main <= r->max_create) &&
+           (r->min_create == 0 || hit->create.main >= r->min_create);
+}
+
+/* The pair without value, and without lease as etcd's index-only answer has it. */
+static struct pb_key_value bare_pair(const struct index_hit *hit)
+{
+    return (struct pb_key_value){.key = hit->key,
+                                 .create_revision = hit->create.main,
+                                 .mod_revision = hit->mod.main,
+                                 .version = hit->version};
+}
+
+static size_t pair_len(const struct kv_range *r, const struct index_hit *hit)
+{
+    size_t len = hit->size;
+    if (r->keys_only) {
+        struct pb_key_value pair = bare_pair(hit);
+        len = codec_key_value_len(&pair);
+    }
+    return codec_range_prefix_len(len) + len;
+}
+
+/* Go over the selected keys in key order, either way of bounding them. */
+struct scan {
+    struct index_iter it;
+    bool point;
+    bool done;
+};
+
+static void scan_begin(struct scan *s, const struct kv_range *r, int64_t at)
+{
+    *s = (struct scan){.point = r->point};
+    if (!s->point)
+        index_iter_init(&s->it, r->kv->index, &r->range, at);
+}
+
+static bool scan_next(struct scan *s, const struct kv_range *r, int64_t at, struct index_hit *hit)
+{
+    while (!s->done) {
+        if (s->point) {
+            s->done = true;
+            if (index_get(r->kv->index, r->range.from, at, hit) != RC_OK)
+                return false;
+        } else if (!index_iter_next(&s->it, hit)) {
+            s->done = true;
+            return false;
+        }
+        if (passes(r, hit))
+            return true;
+    }
+    return false;
+}
+
+static void scan_end(struct scan *s)
+{
+    if (!s->point)
+        index_iter_fini(&s->it);
+}
+
+static void set_bounds(struct kv_range *r, const struct pb_range_request *req)
+{
+    r->point = kv_range_is_point(req->range_end);
+    buf_append_slice(&r->bounds, req->key);
+    buf_append_slice(&r->bounds, req->range_end);
+    bool open_end = req->range_end.n == 1 && req->range_end.p[0] == 0;
+    r->range.from = slice_of(r->bounds.p, req->key.n);
+    r->range.open_end = open_end;
+    if (!open_end)
+        r->range.to = slice_of(r->bounds.p + req->key.n, req->range_end.n);
+}
+
+static bool default_order(const struct pb_range_request *req)
+{
+    int32_t order = req->sort_order;
+    if (req->sort_target != PB_SORT_TARGET_KEY && order == PB_SORT_ORDER_NONE)
+        order = PB_SORT_ORDER_ASCEND;
+    return order == PB_SORT_ORDER_NONE ||
+           (req->sort_target == PB_SORT_TARGET_KEY && order == PB_SORT_ORDER_ASCEND);
+}
+
+static void count_all(struct kv_range *r, int64_t at)
+{
+    struct index_hit hit;
+    if (r->point)
+        r->count = index_get(r->kv->index, r->range.from, at, &hit) == RC_OK;
+    else
+        r->count = (int64_t)index_count(r->kv->index, &r->range, at, NULL);
+}
+
+/* Key order: how many pairs, how many bytes. */
+static void size_walk(struct kv_range *r, int64_t at, int64_t limit)
+{
+    struct scan s;
+    struct index_hit hit;
+    scan_begin(&s, r, at);
+    while (scan_next(&s, r, at, &hit)) {
+        if (limit > 0 && r->left == (uint64_t)limit) {
+            r->more = true;
+            break;
+        }
+        r->left++;
+        r->body_len += pair_len(r, &hit);
+    }
+    scan_end(&s);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct range_pick *x = a;
+    const struct range_pick *y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct range_pick *x = a;
+    const struct range_pick *y = b;
+    return slice_cmp(x->bytes, y->bytes);
+}
+
+/* Stable, as etcd's order among equals is the keys' for any answer small enough to compare: a merge
+ * sort from runs of one, either way round without turning equals about. */
+static void sort_picks(struct range_pick *v, size_t n, int (*cmp)(const void *, const void *),
+                       bool descend)
+{
+    struct range_pick *from = v;
+    struct range_pick *spare = mem_calloc(n, sizeof(*v));
+    struct range_pick *to = spare;
+    for (size_t run = 1; run < n; run *= 2) {
+        for (size_t lo = 0; lo < n; lo += 2 * run) {
+            size_t mid = lo + run < n ? lo + run : n;
+            size_t hi = lo + 2 * run < n ? lo + 2 * run : n;
+            size_t a = lo;
+            size_t b = mid;
+            for (size_t k = lo; k < hi; k++) {
+                int c = a < mid && b < hi ? cmp(&from[a], &from[b]) : 0;
+                bool left = b >= hi || (a < mid && (descend ? c >= 0 : c <= 0));
+                to[k] = left ? from[a++] : from[b++];
+            }
+        }
+        struct range_pick *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != v)
+        memcpy(v, from, n * sizeof(*v));
+    free(spare);
+}
+
+static int64_t sort_number(int32_t target, const struct index_hit *hit)
+{
+    switch (target) {
+    case PB_SORT_TARGET_VERSION:
+        return hit->version;
+    case PB_SORT_TARGET_CREATE:
+        return hit->create.main;
+    default:
+        return hit->mod.main;
+    }
+}
+
+/* Collect what is selected, with what it is sorted by. RC_CORRUPT when a value cannot be read. */
+static enum rc collect(struct kv_range *r, int64_t at, int32_t target, size_t *n)
+{
+    struct scan s;
+    struct index_hit hit;
+    size_t cap = 0;
+    enum rc rc = RC_OK;
+    scan_begin(&s, r, at);
+    while (rc == RC_OK && scan_next(&s, r, at, &hit)) {
+        if (*n == cap) {
+            cap = cap ? cap * 2 : 16;
+            r->picks = mem_realloc(r->picks, cap * sizeof(*r->picks));
+        }
+        struct range_pick *p = &r->picks[(*n)++];
+        *p = (struct range_pick){.rev = hit.mod, .size = hit.size};
+        if (target == PB_SORT_TARGET_KEY) {
+            p->bytes = hit.key;
+        } else if (target == PB_SORT_TARGET_VALUE) {
+            struct slice encoded;
+            struct pb_key_value pair;
+            rc = kv_get_revision(r->kv, hit.mod, &encoded);
+            if (rc == RC_OK)
+                rc = codec_key_value_parse(encoded, &pair);
+            if (rc == RC_OK)
+                p->bytes = pair.value;
+        } else {
+            p->number = sort_number(target, &hit);
+        }
+    }
+    scan_end(&s);
+    return rc;
+}
+
+/* keys_only out of key order: the pair is read back and written again without its value. */
+static enum rc build_bare(struct kv_range *r, struct revision rev)
+{
+    struct slice encoded;
+    struct pb_key_value pair;
+    enum rc rc = kv_get_revision(r->kv, rev, &encoded);
+    if (rc == RC_OK)
+        rc = codec_key_value_parse(encoded, &pair);
+    if (rc != RC_OK)
+        return rc;
+    pair.value = (struct slice){0};
+    if (!r->keep_lease)
+        pair.lease = 0;
+    buf_clear(&r->built);
+    codec_key_value(&pair, &r->built);
+    return RC_OK;
+}
+
+static enum rc size_picks(struct kv_range *r, size_t n, int64_t limit)
+{
+    enum rc rc = RC_OK;
+    r->more = limit > 0 && n > (uint64_t)limit;
+    r->left = r->more ? (uint64_t)limit : n;
+    for (size_t i = 0; i < r->left && rc == RC_OK; i++) {
+        size_t len = r->picks[i].size;
+        if (r->keys_only) {
+            rc = build_bare(r, r->picks[i].rev);
+            len = r->built.n;
+        }
+        r->body_len += codec_range_prefix_len(len) + len;
+    }
+    return rc;
+}
+
+static enum rc size_sorted(struct kv_range *r, const struct pb_range_request *req, int64_t at)
+{
+    size_t n = 0;
+    enum rc rc = collect(r, at, req->sort_target, &n);
+    if (rc != RC_OK)
+        return rc;
+    bool number =
+        req->sort_target != PB_SORT_TARGET_KEY && req->sort_target != PB_SORT_TARGET_VALUE;
+    if (n > 1)
+        sort_picks(r->picks, n, number ? by_number : by_bytes,
+                   req->sort_order == PB_SORT_ORDER_DESCEND);
+    r->keep_lease = req->sort_target == PB_SORT_TARGET_VALUE;
+    return size_picks(r, n, req->limit);
+}
+
+enum etcd_error kv_range_open(struct kv *kv, const struct pb_range_request *req, struct kv_range *r)
+{
+    int64_t revision = kv_open_revision(kv);
+    if (req->revision > revision)
+        return ETCD_FUTURE_REV;
+    int64_t at = req->revision > 0 ? req->revision : revision;
+    if (at < kv->compacted)
+        return ETCD_COMPACTED;
+    *r = (struct kv_range){.kv = kv,
+                           .keys_only = req->keys_only,
+                           .revision = revision,
+                           .at = at,
+                           .min_mod = req->min_mod_revision,
+                           .max_mod = req->max_mod_revision,
+                           .min_create = req->min_create_revision,
+                           .max_create = req->max_create_revision,
+                           .state = RANGE_NEXT};
+    set_bounds(r, req);
+    int64_t look = at == revision ? INDEX_NOW : at;
+    enum rc rc = RC_OK;
+    if (req->count_only || !r->point || has_filters(r))
+        count_all(r, look);
+    if (!req->count_only) {
+        if (default_order(req))
+            size_walk(r, look, req->limit);
+        else
+            rc = size_sorted(r, req, look);
+    }
+    if (r->point && !req->count_only && !has_filters(r))
+        r->count = (int64_t)r->left;
+    r->body_len += codec_range_tail_len(r->more, r->count);
+    if (rc == RC_OK)
+        return ETCD_OK;
+    kv_range_close(r);
+    return ETCD_CORRUPT;
+}
+
+/* Take up the next pair: where its bytes are. */
+static enum rc next_pair(struct kv_range *r)
+{
+    struct index_hit hit = {0};
+    r->offset = 0;
+    r->use_built = r->keys_only;
+    r->left--;
+    if (r->picks) {
+        const struct range_pick *p = &r->picks[r->next_pick++];
+        r->current = p->rev;
+        r->current_size = p->size;
+        return r->keys_only ? build_bare(r, p->rev) : RC_OK;
+    }
+    if (r->point) {
+        if (index_get(r->kv->index, r->range.from, r->at, &hit) != RC_OK)
+            return RC_CORRUPT;
+    } else {
+        if (!r->walking)
+            index_iter_init(&r->walk, r->kv->index, &r->range, r->at);
+        r->walking = true;
+        do {
+            if (!index_iter_next(&r->walk, &hit))
+                return RC_CORRUPT;
+        } while (!passes(r, &hit));
+    }
+    r->current = hit.mod;
+    r->current_size = hit.size;
+    if (r->keys_only) {
+        struct pb_key_value pair = bare_pair(&hit);
+        buf_clear(&r->built);
+        codec_key_value(&pair, &r->built);
+    }
+    return RC_OK;
+}
+
+static void append_from(struct kv_range *r, struct slice part, size_t part_at, struct buf *out,
+                        size_t room_end)
+{
+    if (r->offset < part_at || r->offset >= part_at + part.n || out->n >= room_end)
+        return;
+    struct slice rest = slice_skip(part, r->offset - part_at);
+    size_t room = room_end - out->n;
+    size_t n = rest.n < room ? rest.n : room;
+    buf_append(out, rest.p, n);
+    r->offset += n;
+}
+
+/* Prefix and pair, from offset on. */
+static enum rc read_pair(struct kv_range *r, struct buf *out, size_t room_end)
+{
+    struct slice pair = buf_slice(&r->built);
+    if (!r->use_built) {
+        enum rc rc = kv_get_revision(r->kv, r->current, &pair);
+        if (rc != RC_OK)
+            return rc;
+        if (pair.n != r->current_size)
+            return RC_CORRUPT;
+    }
+    uint8_t prefix[CODEC_RANGE_PREFIX_MAX];
+    size_t prefix_len = (size_t)(codec_range_prefix_store(prefix, pair.n) - prefix);
+    append_from(r, slice_of(prefix, prefix_len), 0, out, room_end);
+    append_from(r, pair, prefix_len, out, room_end);
+    if (r->offset == prefix_len + pair.n)
+        r->state = RANGE_NEXT;
+    return RC_OK;
+}
+
+static void begin_tail(struct kv_range *r)
+{
+    buf_clear(&r->built);
+    codec_range_tail(r->more, r->count, &r->built);
+    r->offset = 0;
+    r->state = RANGE_TAIL;
+}
+
+enum rc kv_range_read(struct kv_range *r, struct buf *out, size_t max)
+{
+    size_t room_end = out->n + max;
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && r->state != RANGE_DONE) {
+        if (r->state == RANGE_NEXT && r->left == 0)
+            begin_tail(r);
+        if (r->state == RANGE_TAIL) {
+            append_from(r, buf_slice(&r->built), 0, out, room_end);
+            if (r->offset == r->built.n)
+                r->state = RANGE_DONE;
+        } else {
+            if (r->state == RANGE_NEXT) {
+                rc = next_pair(r);
+                r->state = RANGE_PAIR;
+            }
+            if (rc == RC_OK)
+                rc = read_pair(r, out, room_end);
+        }
+        if (out->n >= room_end)
+            break;
+    }
+    return rc == RC_OK && r->state == RANGE_DONE ? RC_END : rc;
+}
+
+void kv_range_pin(struct kv_range *r)
+{
+    if (!r->pinned)
+        list_add_tail(&r->kv->pins, &r->pin);
+    r->pinned = true;
+}
+
+void kv_range_close(struct kv_range *r)
+{
+    if (r->pinned)
+        list_remove(&r->pin);
+    r->pinned = false;
+    if (r->walking)
+        index_iter_fini(&r->walk);
+    r->walking = false;
+    buf_fini(&r->bounds);
+    buf_fini(&r->built);
+    free(r->picks);
+    r->picks = NULL;
+}

@@ -1,0 +1,63 @@
+/* range - the answer to a RangeRequest, sized first and encoded as it is sent.
+ *
+ * kv_range_open walks the index once: what is selected, how many, how many bytes. kv_range_read
+ * then encodes as many bytes as asked for, so an answer costs memory for what is in flight, not
+ * for all of it. Between reads the key space may change: the revision is pinned (kv_range_pin).
+ * Order, filters, limit, count and more are etcd 3.7's (server/etcdserver/txn/range.go). */
+#ifndef MOAT_KV_RANGE_H
+#define MOAT_KV_RANGE_H
+
+#include "kv/kv.h"
+
+/* A selected revision, where the answer's order is not the index's. */
+struct range_pick {
+    struct revision rev;
+    uint32_t size;
+    int64_t number;     /* what it is sorted by, if a number … */
+    struct slice bytes; /* … or the value or key; valid during kv_range_open only */
+};
+
+struct kv_range {
+    struct kv *kv;
+    struct list pin;
+    bool pinned;
+    bool keys_only;
+    bool keep_lease; /* keys_only sorted by value shows the lease, as etcd does */
+    bool more;
+    int64_t revision; /* for the header: the store's current one */
+    int64_t at;       /* the revision looked at */
+    int64_t count;    /* of all keys in the range, limit and filters aside */
+    uint64_t left;    /* pairs still to be read */
+    size_t body_len;  /* bytes of kvs, more and count together: all but the header */
+
+    struct buf bounds; /* the request's key and range_end */
+    struct index_range range;
+    bool point;
+    bool walking;
+    struct index_iter walk;
+    int64_t min_mod, max_mod, min_create, max_create; /* 0: none */
+    struct range_pick *picks;                         /* NULL: walk the index */
+    size_t next_pick;
+
+    struct revision current; /* of the pair being read … */
+    uint32_t current_size;
+    struct buf built; /* … or its bytes, where they are not the stored ones; later the tail */
+    bool use_built;
+    size_t offset; /* bytes of prefix and pair already read */
+    enum { RANGE_PAIR, RANGE_NEXT, RANGE_TAIL, RANGE_DONE } state;
+};
+
+/* Judge and size req. The request's slices may go after. On ETCD_OK close it with kv_range_close.
+ */
+MUST_USE enum etcd_error kv_range_open(struct kv *kv, const struct pb_range_request *req,
+                                       struct kv_range *r);
+
+/* Append at most max bytes of the body. RC_OK: there is more; RC_END: that was all; RC_CORRUPT:
+ * storage gave something else than the index promised. */
+MUST_USE enum rc kv_range_read(struct kv_range *r, struct buf *out, size_t max);
+
+/* Keep the revision readable until close: for answers that are not read at once. */
+void kv_range_pin(struct kv_range *r);
+void kv_range_close(struct kv_range *r);
+
+#endif

@@ -1,0 +1,46 @@
+/* inner - struct state, for the files of this folder only. */
+#ifndef MOAT_STATE_INNER_H
+#define MOAT_STATE_INNER_H
+
+#include "state/state.h"
+
+struct state {
+    struct state_options opt;
+    struct env *env;
+    struct kv *kv;
+    uint64_t applied; /* the last entry */
+    uint64_t applied_term;
+    int64_t quota;
+    struct arena arena; /* for decoding one entry */
+
+    struct flush {
+        struct timer timer; /* a batch is due, or to be tried again */
+        struct job job;
+        bool out;    /* the job is on its way */
+        bool retry;  /* it had no room: the same batch again */
+        bool dirty;  /* something was applied since the last batch began */
+        bool broken; /* storage failed for good */
+        enum rc rc;  /* the job's outcome */
+        struct kv_flush batch;
+        struct buf meta; /* the values of the batch's meta operations */
+        uint64_t index;  /* applied when the batch began */
+        uint64_t kept;   /* … of the batch before it */
+        uint64_t safe;   /* power loss cannot undo entries up to here */
+    } flush;
+    uint64_t used_bytes; /* of storage, as of the last batch: for the quota */
+};
+
+/* A write's outcome is put into reply; body is the request's own message. */
+void apply_put(struct state *s, const struct pb_put_request *r, struct state_reply *reply);
+void apply_delete(struct state *s, const struct pb_delete_range_request *r,
+                  struct state_reply *reply);
+void apply_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply);
+void apply_compaction(struct state *s, const struct pb_compaction_request *r,
+                      struct state_reply *reply);
+
+/* Something was applied: a batch is due within STATE_FLUSH_MS. */
+void flush_note(struct state *s);
+void flush_init(struct state *s);
+void flush_fini(struct state *s);
+
+#endif

@@ -1,0 +1,162 @@
+#include "state/state.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "state/inner.h"
+#include "state/meta.h"
+#include "wire/kv_codec.h"
+#include "wire/raft_request.h"
+
+#include <stdlib.h>
+
+struct state *state_new(const struct state_options *opt)
+{
+    struct state *s = mem_zalloc(sizeof(*s));
+    s->opt = *opt;
+    s->env = opt->env;
+    s->kv = kv_new(opt->env, opt->storage);
+    s->quota = opt->quota_bytes;
+    flush_init(s);
+    return s;
+}
+
+void state_free(struct state *s)
+{
+    if (!s)
+        return;
+    flush_fini(s);
+    kv_free(s->kv);
+    arena_fini(&s->arena);
+    free(s);
+}
+
+enum rc state_restore(struct state *s, struct state_restored *out, struct err *err)
+{
+    struct meta meta = {0};
+    struct storage_stats stats;
+    enum rc rc = meta_load(s->opt.storage, &meta, err);
+    if (rc == RC_OK)
+        rc = kv_restore(s->kv, &meta.marks, err);
+    if (rc != RC_OK)
+        return rc;
+    s->applied = meta.applied_index;
+    s->applied_term = meta.applied_term;
+    s->flush.index = s->flush.kept = meta.applied_index;
+    storage_stats(s->opt.storage, &stats);
+    s->used_bytes = stats.used_bytes;
+    *out = (struct state_restored){
+        .index = meta.applied_index, .term = meta.applied_term, .conf_index = meta.conf_index};
+    buf_append_slice(&out->conf, meta.conf);
+    return RC_OK;
+}
+
+/* What etcd's servers do with a request they do not know: nothing. A newer member would have to
+ * wait for all to understand it before it proposes it. */
+static void dispatch(struct state *s, const struct raft_request *r, struct state_reply *reply)
+{
+    union {
+        struct pb_put_request put;
+        struct pb_delete_range_request delete_range;
+        struct pb_txn_request txn;
+        struct pb_compaction_request compaction;
+    } m;
+    enum rc rc = RC_OK;
+    switch (r->field) {
+    case RAFT_REQUEST_PUT:
+        rc = codec_put_request_parse(r->body, &m.put);
+        if (rc == RC_OK)
+            apply_put(s, &m.put, reply);
+        break;
+    case RAFT_REQUEST_DELETE_RANGE:
+        rc = wire_decode(&wire_delete_range_request, r->body, &s->arena, &m.delete_range);
+        if (rc == RC_OK)
+            apply_delete(s, &m.delete_range, reply);
+        break;
+    case RAFT_REQUEST_TXN:
+        rc = wire_decode(&wire_txn_request, r->body, &s->arena, &m.txn);
+        if (rc == RC_OK)
+            apply_txn(s, &m.txn, reply);
+        break;
+    case RAFT_REQUEST_COMPACTION:
+        rc = wire_decode(&wire_compaction_request, r->body, &s->arena, &m.compaction);
+        if (rc == RC_OK)
+            apply_compaction(s, &m.compaction, reply);
+        break;
+    default:
+        log_debug(s->env->log, "state.unknown_request", "field", U64(r->field));
+        break;
+    }
+    must(rc == RC_OK); /* it was decoded before it was proposed */
+    arena_fini(&s->arena);
+}
+
+void state_apply(struct state *s, uint64_t index, uint64_t term, struct slice body,
+                 struct state_reply *reply)
+{
+    must(index == s->applied + 1);
+    s->applied = index;
+    s->applied_term = term;
+    if (body.n > 0) {
+        struct state_reply unheard = {.raft_term = term};
+        struct raft_request r;
+        enum rc rc = raft_request_parse(body, &r);
+        must(rc == RC_OK);
+        dispatch(s, &r, reply ? reply : &unheard);
+        buf_fini(&unheard.body);
+    }
+    flush_note(s);
+}
+
+bool state_over_quota(const struct state *s, size_t new_bytes)
+{
+    if (s->quota <= 0)
+        return false;
+    uint64_t held = s->used_bytes + kv_unflushed_bytes(s->kv) + new_bytes;
+    return held >= (uint64_t)s->quota;
+}
+
+bool state_congested(const struct state *s)
+{
+    return s->flush.broken || kv_unflushed_bytes(s->kv) >= STATE_UNFLUSHED_MAX;
+}
+
+bool state_swept(const struct state *s, int64_t revision)
+{
+    return kv_swept(s->kv, revision);
+}
+
+struct kv *state_kv(struct state *s)
+{
+    return s->kv;
+}
+
+uint64_t state_applied(const struct state *s)
+{
+    return s->applied;
+}
+
+struct pb_response_header state_header(const struct state *s, uint64_t raft_term)
+{
+    return (struct pb_response_header){.cluster_id = s->opt.cluster_id,
+                                       .member_id = s->opt.member_id,
+                                       .revision = kv_revision(s->kv),
+                                       .raft_term = raft_term};
+}
+
+static bool hash_one(void *arg, const struct index_hit *hit, struct slice encoded)
+{
+    uint64_t *h = arg;
+    uint64_t sub = (uint64_t)hit->mod.sub;
+    *h ^= sub;
+    for (size_t i = 0; i < encoded.n; i++)
+        *h = (*h ^ encoded.p[i]) * 0x100000001b3u; /* FNV-1a */
+    return true;
+}
+
+uint64_t state_hash(struct state *s)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    h ^= (uint64_t)kv_revision(s->kv) * 31 + (uint64_t)kv_compacted(s->kv);
+    enum rc rc = kv_each(s->kv, SLICE_LIT("\0"), SLICE_LIT("\0"), hash_one, &h);
+    return rc == RC_OK ? h : 0;
+}

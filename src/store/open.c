@@ -1,0 +1,310 @@
+/* Opening: judge the file, reserve the map, find or make the tables, check whose they are. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/wr.h"
+#include "store/dbfile.h"
+#include "store/impl.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define FILE_MODE 0600
+
+static const char *const table_names[TABLE_COUNT] = {
+    [TABLE_KEY] = "key",
+    [TABLE_META] = "meta",
+    [TABLE_LEASE] = "lease",
+    [TABLE_AUTH_USER] = "auth_user",
+    [TABLE_AUTH_ROLE] = "auth_role",
+    [TABLE_ALARM] = "alarm",
+    [TABLE_MEMBER] = "member",
+    [TABLE_V2] = "v2",
+};
+
+/* Out of the contract's reach, so that nothing applied can change whose file this is. */
+#define TABLE_OWN   "file"
+#define KEY_FORMAT  "format"
+#define KEY_CLUSTER "cluster_id"
+#define KEY_MEMBER  "member_id"
+
+static enum rc fail(struct store *s, int code, struct err *err, const char *doing)
+{
+    return err_set(err, store_rc(code), "%s: cannot %s: %s", s->path, doing, mdb_strerror(code));
+}
+
+/* --- the file --- */
+
+static enum rc open_file(struct store *s, struct dbfile *file, struct err *err)
+{
+    s->fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    if (s->fd < 0)
+        return fail(s, errno, err, "open it");
+    /* LMDB's own lock lets several processes in; the state is only one's. */
+    if (flock(s->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+        return err_set(err, RC_LOCKED,
+                       "%s is in use by another process: stop that one, or name another data "
+                       "directory",
+                       s->path);
+    enum rc rc = dbfile_judge(s->fd, s->path, file, err);
+    if (rc != RC_OK)
+        return rc;
+    s->page_bytes = file->page_bytes ? file->page_bytes : (uint32_t)sysconf(_SC_PAGESIZE);
+    return RC_OK;
+}
+
+static enum rc sync_dir(struct store *s, struct err *err)
+{
+    char *copy = mem_strdup(s->path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int code = fd < 0 || fsync(fd) ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    free(copy);
+    return code ? fail(s, code, err, "sync its directory") : RC_OK;
+}
+
+/* --- the map --- */
+
+static int try_map(struct store *s, uint64_t bytes)
+{
+    if (fault_hit(s->faults, "store.map"))
+        return ENOMEM;
+    int code = mdb_env_create(&s->env);
+    if (code)
+        return code;
+    code = mdb_env_set_mapsize(s->env, bytes);
+    if (!code)
+        code = mdb_env_set_maxdbs(s->env, TABLE_COUNT + 1);
+    if (!code)
+        code = mdb_env_set_maxreaders(s->env, STORE_VIEWS_MAX + 1); /* and the tally */
+    if (!code)
+        code = mdb_env_open(s->env, s->path,
+                            MDB_NOSUBDIR | MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD, FILE_MODE);
+    if (code) {
+        mdb_env_close(s->env); /* after a failed open it is good for nothing else */
+        s->env = NULL;
+    }
+    return code;
+}
+
+/* Once and for all: LMDB 0.9.24 would grow the map beneath an open reader (and say all is well). */
+static enum rc open_map(struct store *s, const struct store_options *opt, struct err *err)
+{
+    must(opt->quota_bytes <= UINT64_MAX / 4);
+    uint64_t wanted = opt->map_bytes ? opt->map_bytes : STORE_MAP_BYTES;
+    uint64_t floor = opt->quota_bytes ? 2 * opt->quota_bytes : STORE_MAP_FLOOR;
+    if (wanted < floor && opt->quota_bytes)
+        wanted = floor;
+    uint64_t bytes = wanted;
+    int code = try_map(s, bytes);
+    while (code == ENOMEM && bytes > floor) {
+        bytes = bytes / 2 > floor ? bytes / 2 : floor;
+        log_debug(s->log, "store.map_halved", "path", STR(s->path), "map_bytes", U64(bytes));
+        code = try_map(s, bytes);
+    }
+    if (code == ENOMEM)
+        return err_set(err, RC_LIMIT,
+                       "%s: cannot get %" PRIu64 " bytes of address space, the least it needs: "
+                       "raise the limit (ulimit -v, LimitAS= in systemd), or lower the quota",
+                       s->path, bytes);
+    return code ? fail(s, code, err, "open it with LMDB") : RC_OK;
+}
+
+/* --- tables and identity --- */
+
+static int put_number(MDB_txn *txn, MDB_dbi table, const char *key, uint64_t v, size_t width)
+{
+    uint8_t bytes[8];
+    store_u64(bytes, v);
+    MDB_val k = val_of(slice_str(key));
+    MDB_val value = val_of(slice_of(bytes, width));
+    return mdb_put(txn, table, &k, &value, 0);
+}
+
+/* MDB_CORRUPTED when it has another width. */
+static int get_number(MDB_txn *txn, MDB_dbi table, const char *key, uint64_t *v, size_t width)
+{
+    MDB_val k = val_of(slice_str(key));
+    MDB_val value;
+    int code = mdb_get(txn, table, &k, &value);
+    if (code)
+        return code;
+    if (value.mv_size != width)
+        return MDB_CORRUPTED;
+    uint8_t bytes[8] = {0};
+    memcpy(bytes, value.mv_data, width);
+    *v = load_u64(bytes);
+    return 0;
+}
+
+static enum rc make_tables(struct store *s, MDB_txn *txn, const struct store_options *opt,
+                           struct err *err)
+{
+    int code = mdb_dbi_open(txn, TABLE_OWN, MDB_CREATE, &s->identity);
+    for (size_t t = 0; t < TABLE_COUNT && !code; t++)
+        code = mdb_dbi_open(txn, table_names[t], MDB_CREATE, &s->tables[t]);
+    if (!code)
+        code = put_number(txn, s->identity, KEY_FORMAT, STORE_FORMAT, sizeof(uint32_t));
+    if (!code)
+        code = put_number(txn, s->identity, KEY_CLUSTER, opt->cluster_id, sizeof(uint64_t));
+    if (!code)
+        code = put_number(txn, s->identity, KEY_MEMBER, opt->member_id, sizeof(uint64_t));
+    return code ? fail(s, code, err, "make its tables") : RC_OK;
+}
+
+static enum rc check_owner(struct store *s, MDB_txn *txn, const struct store_options *opt,
+                           struct err *err)
+{
+    uint64_t cluster = 0;
+    uint64_t member = 0;
+    int code = get_number(txn, s->identity, KEY_CLUSTER, &cluster, sizeof(cluster));
+    if (!code)
+        code = get_number(txn, s->identity, KEY_MEMBER, &member, sizeof(member));
+    if (code)
+        return err_set(err, RC_CORRUPT, "%s: cannot read whose store it is: %s", s->path,
+                       mdb_strerror(code));
+    if (cluster != opt->cluster_id)
+        return err_set(err, RC_FOREIGN,
+                       "%s belongs to cluster %" PRIx64 ", and this member is of cluster %" PRIx64
+                       ": check the data directory and the initial cluster settings",
+                       s->path, cluster, opt->cluster_id);
+    if (member == opt->member_id)
+        return RC_OK;
+    if (!opt->adopt_member)
+        return err_set(err, RC_FOREIGN,
+                       "%s belongs to member %" PRIx64 ", and this is member %" PRIx64
+                       " of the same cluster: two members cannot share a data directory, nor use "
+                       "a copy of one",
+                       s->path, member, opt->member_id);
+    code = put_number(txn, s->identity, KEY_MEMBER, opt->member_id, sizeof(uint64_t));
+    return code ? fail(s, code, err, "write into it whose it is now") : RC_OK;
+}
+
+static enum rc find_tables(struct store *s, MDB_txn *txn, const struct store_options *opt,
+                           struct err *err)
+{
+    uint64_t format = 0;
+    int code = get_number(txn, s->identity, KEY_FORMAT, &format, sizeof(uint32_t));
+    if (code || format == 0)
+        return err_set(err, RC_CORRUPT, "%s: cannot read its format version: %s", s->path,
+                       code ? mdb_strerror(code) : "it is 0, which none is");
+    if (format > STORE_FORMAT)
+        return err_set(err, RC_VERSION,
+                       "%s has store format %" PRIu64 ", and this moat knows formats up to %u: run "
+                       "the version that wrote it, or a newer one",
+                       s->path, format, STORE_FORMAT);
+    for (size_t t = 0; t < TABLE_COUNT; t++) {
+        code = mdb_dbi_open(txn, table_names[t], 0, &s->tables[t]);
+        if (code)
+            return err_set(err, RC_CORRUPT, "%s: cannot open its table %s: %s", s->path,
+                           table_names[t], mdb_strerror(code));
+    }
+    return check_owner(s, txn, opt, err);
+}
+
+static enum rc tables_in(struct store *s, MDB_txn *txn, const struct store_options *opt,
+                         struct err *err)
+{
+    MDB_stat root;
+    int code = mdb_stat(txn, 1, &root);
+    if (code)
+        return fail(s, code, err, "read its root");
+    if (root.ms_entries == 0)
+        return make_tables(s, txn, opt, err); /* new, or its making was interrupted */
+    code = mdb_dbi_open(txn, TABLE_OWN, 0, &s->identity);
+    if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
+        return err_set(err, RC_FOREIGN,
+                       "%s is an LMDB file, but another program's. Move it away, or name another "
+                       "data directory.",
+                       s->path);
+    return code ? fail(s, code, err, "open its table " TABLE_OWN) : find_tables(s, txn, opt, err);
+}
+
+static enum rc open_tables(struct store *s, const struct store_options *opt, struct err *err)
+{
+    MDB_txn *txn;
+    int code = fault_hit(s->faults, "store.tables") ? EIO : mdb_txn_begin(s->env, NULL, 0, &txn);
+    if (code)
+        return fail(s, code, err, "begin a transaction");
+    enum rc rc = tables_in(s, txn, opt, err);
+    if (rc != RC_OK) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    code = mdb_txn_commit(txn);
+    if (!code)
+        code = mdb_env_sync(s->env, 1);
+    return code ? fail(s, code, err, "commit its tables") : RC_OK;
+}
+
+/* --- views --- */
+
+static enum rc open_views(struct store *s, struct err *err)
+{
+    int code = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->view);
+    if (!code)
+        code = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->tally);
+    MDB_envinfo info = {0};
+    if (!code)
+        code = mdb_env_info(s->env, &info);
+    MDB_val k = val_of(slice_str(KEY_FORMAT));
+    MDB_val v;
+    if (!code)
+        code = mdb_get(s->view, s->identity, &k, &v);
+    if (code)
+        return fail(s, code, err, "read it");
+    mdb_txn_reset(s->tally);
+    s->map = (struct map){map_base(v.mv_data, s->page_bytes), info.me_mapsize};
+    map_register(&s->map, s->path);
+    return RC_OK;
+}
+
+static enum rc open_room(struct store *s, const struct store_options *opt, struct err *err)
+{
+    s->room = (struct room){.fd = s->fd,
+                            .max = s->map.n,
+                            .ahead = opt->room_bytes ? opt->room_bytes : STORE_ROOM_BYTES,
+                            .faults = s->faults};
+    enum rc rc = store_count(s);
+    if (rc == RC_OK)
+        rc = room_reserve(&s->room, s->end, s->page_bytes);
+    atomic_store(&s->room_low, s->room.low || rc == RC_NO_SPACE);
+    if (rc == RC_OK || rc == RC_NO_SPACE) /* a full disk can still be read */
+        return RC_OK;
+    return err_set(err, rc, "%s: cannot reserve disk space for it: %s", s->path, rc_text(rc));
+}
+
+enum rc store_open(const struct store_options *opt, struct storage **out, struct err *err)
+{
+    must(opt->path && opt->path[0]);
+    struct store *s = mem_zalloc(sizeof(*s));
+    s->storage.ops = &store_ops;
+    s->log = opt->log;
+    s->faults = opt->faults;
+    s->path = mem_strdup(opt->path);
+    struct dbfile file = {0};
+    enum rc rc = open_file(s, &file, err);
+    if (rc == RC_OK)
+        rc = open_map(s, opt, err);
+    if (rc == RC_OK)
+        rc = open_tables(s, opt, err);
+    if (rc == RC_OK && file.size == 0)
+        rc = sync_dir(s, err);
+    if (rc == RC_OK)
+        rc = open_views(s, err);
+    if (rc == RC_OK)
+        rc = open_room(s, opt, err);
+    if (rc != RC_OK) {
+        storage_close(&s->storage);
+        return rc;
+    }
+    *out = &s->storage;
+    return RC_OK;
+}

@@ -1,0 +1,68 @@
+/* store - the applied state at rest: kv/storage.h on LMDB, in one file.
+ *
+ * Commits are whole batches, durable but for the last one (MDB_NOMETASYNC); reads come out of the
+ * memory map without a copy. Format: docs/formats/store.md. Beside path lies LMDB's own
+ * "<path>-lock", which only holds the table of readers.
+ *
+ * Beyond the contract: any failure of commit or sync but RC_NO_SPACE is final: from then on every
+ * commit and sync gives RC_IO at once, since after a failed write or fdatasync nobody knows what
+ * the disk holds (docs/ARCHITECTURE.md, Storage). Reading goes on. */
+#ifndef MOAT_STORE_STORE_H
+#define MOAT_STORE_STORE_H
+
+#include "base/cc.h"
+#include "env/fault.h"
+#include "kv/storage.h"
+
+struct log;
+
+#define STORE_MAP_BYTES (256ull << 30) /* address space to ask for */
+#define STORE_MAP_FLOOR (4ull << 30)   /* and the least to run with when no quota is given */
+
+/* Disk space kept in hand beyond the end of the file, so that what is committed already, the alarm
+ * and the compaction that cures it still fit when the disk is full. */
+#define STORE_ROOM_BYTES (64u << 20)
+
+/* What one commit should hold at most: larger ones work, but LMDB 0.9.24 leaks memory when a
+ * transaction dirties more than 128k pages (ITS#9155). */
+#define STORE_BATCH_OPS_MAX   20000
+#define STORE_BATCH_BYTES_MAX (64u << 20)
+
+/* Views open at once, the loop's among them. */
+#define STORE_VIEWS_MAX 510
+
+struct store_options {
+    const char *path;      /* the file; created, with its directory synced, if absent */
+    uint64_t map_bytes;    /* address space wanted; 0: STORE_MAP_BYTES; at least twice the quota */
+    uint64_t quota_bytes;  /* 0: not known, STORE_MAP_FLOOR is then the least map */
+    uint64_t room_bytes;   /* 0: STORE_ROOM_BYTES */
+    uint64_t cluster_id;   /* another's file is RC_FOREIGN */
+    uint64_t member_id;    /* the same */
+    bool adopt_member;     /* take over another member's file of this cluster: a snapshot it sent */
+    struct log *log;       /* may be NULL */
+    struct faults *faults; /* may be NULL */
+};
+
+/* Open or create. Blocking. With a sentence in err: RC_LOCKED (another process has it), RC_FOREIGN
+ * (not ours: etcd's bbolt file, some other file, another cluster or member), RC_VERSION (a newer
+ * format), RC_CORRUPT (cut short, or header pages damaged), RC_UNSUPPORTED (page size of another
+ * machine), RC_LIMIT (no address space), RC_NO_SPACE, RC_PERMISSION, RC_IO … */
+MUST_USE enum rc store_open(const struct store_options *opt, struct storage **out, struct err *err);
+
+/* These three take a storage that store_open made. */
+
+/* Are all pages that the value (from get or scan) lies in present in memory? If not, touching it
+ * waits for the disk. One system call for each 16 MiB of value, about 0.3 µs. */
+bool store_resident(const struct storage *s, struct slice value);
+
+/* Give the file's pages back from this process's VmRSS: they stay in the page cache, and the next
+ * touch maps 16 of them again. Any thread, any time; about 7 µs for each MiB resident. */
+void store_trim_resident(const struct storage *s);
+
+/* The address space in use may be less than asked for: storage_stats has map_bytes. */
+
+/* Process-wide, once, at start: a page that the disk cannot give (file cut short while in use, bad
+ * sector) arrives as SIGBUS; end the process with one sentence that names the file, status 1. */
+void store_catch_sigbus(void);
+
+#endif

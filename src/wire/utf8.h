@@ -1,0 +1,10 @@
+/* utf8 - is it? */
+#ifndef MOAT_WIRE_UTF8_H
+#define MOAT_WIRE_UTF8_H
+
+#include "base/slice.h"
+
+/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
+bool utf8_valid(struct slice s);
+
+#endif

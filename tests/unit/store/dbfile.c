@@ -1,0 +1,230 @@
+/* A file that LMDB would trust and should not is refused before it is mapped; a healthy one that
+ * merely looks short is not. */
+#include "helper.h"
+
+#include "base/cc.h"
+#include "base/rng.h"
+#include "base/wr.h"
+#include "store/dbfile.h"
+#include "store/impl.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static enum rc judge(struct place *p, struct dbfile *f)
+{
+    int fd = open(p->path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    p->err = (struct err){0};
+    enum rc rc = dbfile_judge(fd, p->path, f, &p->err);
+    close(fd);
+    return rc;
+}
+
+static void made(struct place *p)
+{
+    place_reopen(p);
+    assert_int_equal(fill(p, 0, 2000, 300), RC_OK);
+    place_close(p);
+}
+
+static void a_healthy_file_passes(void **state)
+{
+    struct place *p = *state;
+    struct dbfile f = {0};
+    made(p);
+    assert_int_equal(judge(p, &f), RC_OK);
+    assert_int_equal(f.page_bytes, sysconf(_SC_PAGESIZE));
+    assert_int_equal(f.size, size_of_file(p->path));
+    assert_true((f.last_page + 1) * f.page_bytes >= 2000 * 300);
+    write_file(p->path, "", 0);
+    assert_int_equal(judge(p, &f), RC_OK);
+    assert_int_equal(f.page_bytes, 0);
+}
+
+static void other_kinds_of_files_are_foreign(void **state)
+{
+    struct place *p = *state;
+    uint8_t bytes[8192] = {0};
+    store_u32(bytes + 16, 0xED0CDAEDu); /* bbolt */
+    write_file(p->path, bytes, sizeof(bytes));
+    assert_int_equal(place_open(p), RC_FOREIGN);
+    says(p, "etcd's own database (bbolt)");
+    struct rng rng;
+    rng_seed(&rng, 1);
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)rng_u64(&rng);
+    memcpy(bytes + 16, "abcd", 4);
+    write_file(p->path, bytes, sizeof(bytes));
+    assert_int_equal(place_open(p), RC_FOREIGN);
+    says(p, "begins with the bytes 61 62 63 64");
+    assert_int_equal(size_of_file(p->path), sizeof(bytes)); /* and it was not touched */
+    memset(bytes, 0, sizeof(bytes));
+    write_file(p->path, bytes, sizeof(bytes));
+    assert_int_equal(place_open(p), RC_FOREIGN);
+    write_file(p->path, "short", 5);
+    assert_int_equal(place_open(p), RC_CORRUPT);
+    says(p, "was cut short");
+}
+
+/* Cut anywhere, it is refused; never believed, never a crash. */
+static void a_file_cut_short_is_refused(void **state)
+{
+    struct place *p = *state;
+    struct dbfile f = {0};
+    made(p);
+    uint64_t size = size_of_file(p->path);
+    uint64_t step = size / 64;
+    for (uint64_t n = size - 1; n > step + 1; n -= n % 3 ? step : step + 1) {
+        assert_int_equal(truncate(p->path, (off_t)n), 0);
+        assert_int_equal(judge(p, &f), RC_CORRUPT);
+        says(p, "was cut short");
+    }
+    assert_int_equal(place_open(p), RC_CORRUPT);
+    says(p, "restore it from a snapshot");
+    uint64_t header = 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+    for (uint64_t n = header - 1; n > 0; n -= n > 4096 ? 97 : 1) {
+        assert_int_equal(truncate(p->path, (off_t)n), 0);
+        assert_int_equal(judge(p, &f), RC_CORRUPT);
+    }
+}
+
+/* Values put and deleted in one transaction leave pages at the end that are never written. */
+static void missing_pages_that_are_free_do_no_harm(void **state)
+{
+    struct place *p = *state;
+    struct dbfile f = {0};
+    struct rng rng;
+    unsigned shorter = 0;
+    rng_seed(&rng, 7);
+    place_reopen(p);
+    static uint8_t value[60000];
+    for (unsigned round = 0; round < 40; round++) {
+        struct storage_op ops[200] = {0};
+        uint8_t keys[200][4];
+        for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+            store_u32_big(keys[i], (uint32_t)rng_below(&rng, 100));
+            ops[i] = (struct storage_op){.table = TABLE_V2,
+                                         .change = rng_chance(&rng, 500000) ? STORAGE_PUT
+                                                                            : STORAGE_DELETE,
+                                         .key = slice_of(keys[i], 4),
+                                         .value = slice_of(value, rng_below(&rng, sizeof(value)))};
+        }
+        assert_int_equal(storage_commit(p->s, ops, ARRAY_LEN(ops)), RC_OK);
+        place_close(p);
+        assert_int_equal(judge(p, &f), RC_OK);
+        uint64_t missing = f.last_page + 1 - f.size / f.page_bytes;
+        if (missing > 0) {
+            shorter++;
+            assert_int_equal(truncate(p->path, (off_t)(f.size - 1)), 0);
+            if (judge(p, &f) == RC_OK) /* its last page may be a free one too, then it may go */
+                assert_int_equal(truncate(p->path, (off_t)f.size), 0);
+            else
+                assert_int_equal(truncate(p->path, (off_t)(f.size)), 0);
+        }
+        assert_int_equal(place_open(p), RC_OK);
+    }
+    assert_true(shorter > 0);
+}
+
+struct damage {
+    uint64_t at; /* from the header page's beginning */
+    uint64_t value;
+    size_t width;
+    enum rc rc;
+    const char *part;
+};
+
+/* Offsets: docs/formats/store.md, header page. */
+static const struct damage damages[] = {
+    {0, 9, 8, RC_CORRUPT, "not marked as one"},
+    {10, 0, 2, RC_CORRUPT, "not marked as one"},
+    {20, 2, 4, RC_VERSION, "LMDB's file format 2"},
+    {20, 999, 4, RC_VERSION, "LMDB's file format 999"},
+    {40, 0, 4, RC_CORRUPT, "page size"},
+    {40, 4097, 4, RC_CORRUPT, "page size"},
+    {40, 1u << 20, 4, RC_CORRUPT, "page size"},
+    {46, 77, 2, RC_CORRUPT, "outside of the file"},
+    {80, 1, 8, RC_CORRUPT, "outside of the file"},
+    {128, 1ull << 40, 8, RC_CORRUPT, "outside of the file"},
+    {136, 0, 8, RC_CORRUPT, "last page number"},
+    {136, UINT64_MAX, 8, RC_CORRUPT, "last page number"},
+};
+
+static void damaged_header_pages_are_named(void **state)
+{
+    struct place *p = *state;
+    uint8_t before[8];
+    uint8_t after[8];
+    made(p);
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    for (uint64_t which = 0; which < 2; which++) {
+        for (size_t i = 0; i < ARRAY_LEN(damages); i++) {
+            const struct damage *d = &damages[i];
+            int fd = open(p->path, O_RDONLY | O_CLOEXEC);
+            uint64_t at = which * page + d->at;
+            assert_int_equal(pread(fd, before, d->width, (off_t)at), d->width);
+            close(fd);
+            store_u64(after, d->value);
+            poke_file(p->path, at, after, d->width);
+            assert_int_equal(place_open(p), d->rc);
+            says(p, d->part);
+            poke_file(p->path, at, before, d->width);
+        }
+        store_u32(after, 0);
+        uint64_t magic = which * page + 16;
+        poke_file(p->path, magic, after, 4);
+        assert_int_equal(place_open(p), which ? RC_CORRUPT : RC_FOREIGN);
+        store_u32(after, 0xBEEFC0DEu);
+        poke_file(p->path, magic, after, 4);
+    }
+    place_reopen(p); /* and unharmed it opens */
+}
+
+static void a_transaction_number_on_the_wrong_page_is_damage(void **state)
+{
+    struct place *p = *state;
+    struct dbfile f = {0};
+    uint8_t odd[8];
+    made(p);
+    store_u64(odd, 101);
+    poke_file(p->path, 144, odd, sizeof(odd));
+    assert_int_equal(judge(p, &f), RC_CORRUPT);
+    says(p, "header page 0");
+}
+
+static void pages_of_another_machine_are_not_supported(void **state)
+{
+    struct place *p = *state;
+    uint8_t file[65536 * 2] = {0};
+    for (uint64_t i = 0; i < 2; i++) {
+        uint8_t *m = file + i * 65536;
+        store_u64(m, i);
+        m[10] = 8;
+        store_u32(m + 16, 0xBEEFC0DEu);
+        store_u32(m + 20, 1);
+        store_u32(m + 40, 65536);
+        store_u64(m + 80, UINT64_MAX);
+        store_u64(m + 128, UINT64_MAX);
+        store_u64(m + 136, 1);
+    }
+    write_file(p->path, file, sizeof(file));
+    assert_int_equal(place_open(p), RC_UNSUPPORTED);
+    says(p, "65536 bytes");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, place_setup, place_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_healthy_file_passes),
+        TEST(other_kinds_of_files_are_foreign),
+        TEST(a_file_cut_short_is_refused),
+        TEST(missing_pages_that_are_free_do_no_harm),
+        TEST(damaged_header_pages_are_named),
+        TEST(a_transaction_number_on_the_wrong_page_is_damage),
+        TEST(pages_of_another_machine_are_not_supported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
