@@ -9,7 +9,8 @@ packages := run
 
 # Of what meson says, only what is wrong.
 configure = mkdir -p build; \
-	if test -e build/build.ninja; then ninja -C build build.ninja; else meson setup build; fi \
+	if test -e build/build.ninja; then ninja -C build build.ninja; \
+	else rm -rf build/meson-private && meson setup build; fi \
 	>build/setup.log 2>&1 || { grep ERROR build/setup.log || cat build/setup.log; exit 1; }
 
 # Say nothing when nothing is to be done, and show progress only to a terminal.
@@ -38,7 +39,7 @@ bench: build ## measure, where bench/run is there
 	@if test -x bench/run; then exec bench/run; else echo "There is no bench/run."; fi
 
 check: packages := check
-check: setup ## format, lint, both compilers, sanitizers, short fuzzing: make check ONLY='format asan'
+check: setup ## format, lint, two compilers, sanitizers, short fuzzing: make check ONLY='format asan'
 	@tools/check $(ONLY)
 
 fuzz: packages := check
@@ -64,6 +65,8 @@ setup: ## install the packages that are missing
 
 format: packages := check
 format: setup ## lay out the C code as .clang-format says
+	@command -v clang-format-14 >/dev/null || { \
+		echo "The layout is that of clang-format-14, which is in Debian 12 only."; exit 1; }
 	@find . -path ./build -prune -o -name '*.[ch]' -exec clang-format-14 -i {} +
 
 clean: ## remove build/

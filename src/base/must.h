@@ -15,7 +15,7 @@ NORETURN void must_fail(const char *cond, const char *file, int line, const char
 #ifdef MOAT_CHECKS
 #    define CHECKED(call) (call)
 #else
-#    define CHECKED(call) ((void)0)
+#    define CHECKED(call) (0 ? (call) : (void)0) /* compiled, so that it cannot rot; never run */
 #endif
 
 #endif

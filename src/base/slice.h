@@ -12,7 +12,11 @@ struct slice {
     size_t n;
 };
 
-/* The slice of a string literal, its zero left out. */
+/* The slice of a string literal, its zero left out. SLICE_INIT is for static initialisers. */
+#define SLICE_INIT(s)                                                                              \
+    {                                                                                              \
+        (const uint8_t *)(s), sizeof(s) - 1                                                        \
+    }
 #define SLICE_LIT(s) ((struct slice){(const uint8_t *)(s), sizeof(s) - 1})
 
 static inline struct slice slice_of(const void *p, size_t n)

@@ -36,6 +36,9 @@ void conf_url_fini(struct conf_url *url);
 
 /* Parse a comma-separated list, which must hold at least one URL. */
 MUST_USE enum rc conf_urls_parse(struct slice in, struct conf_urls *out, struct err *err);
+
+/* Move the URLs of from into to. RC_LIMIT: there would be too many. from is empty after. */
+MUST_USE enum rc conf_urls_merge(struct conf_urls *to, struct conf_urls *from);
 void conf_urls_fini(struct conf_urls *urls);
 
 /* Refuse a host name where an address is bound: a lookup must not decide where we listen. */

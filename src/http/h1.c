@@ -53,7 +53,7 @@ static void refuse(struct h1 *h, struct h1_refusal no)
 
 static struct slice waiting(const struct h1 *h)
 {
-    return slice_of(h->in.p + h->in_at, h->in.n - h->in_at);
+    return h->in.n ? slice_of(h->in.p + h->in_at, h->in.n - h->in_at) : (struct slice){0};
 }
 
 /* A request head is complete: n bytes of what waits. */

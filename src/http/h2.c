@@ -377,7 +377,7 @@ static nghttp2_session_callbacks *make_callbacks(void)
     return cb;
 }
 
-static nghttp2_option *make_options(const struct http_limits *limits)
+static nghttp2_option *make_options(void)
 {
     nghttp2_option *opt;
     must(nghttp2_option_new(&opt) == 0);
@@ -385,9 +385,8 @@ static nghttp2_option *make_options(const struct http_limits *limits)
     nghttp2_option_set_no_closed_streams(opt, 1); /* else 100 bytes a request, for ever */
     nghttp2_option_set_max_outbound_ack(opt, HTTP_CONTROL_QUEUE_MAX);
     nghttp2_option_set_max_continuations(opt, HTTP_CONTINUATIONS_MAX);
-    /* h2_rate_hit has the say; nghttp2's own default is a lower sustained rate. */
-    nghttp2_option_set_stream_reset_rate_limit(opt, 2 * (uint64_t)limits->resets_per_s,
-                                               limits->resets_per_s);
+    /* h2_rate_hit counts resets, by our clock; nghttp2 would count by one of its own. */
+    nghttp2_option_set_stream_reset_rate_limit(opt, UINT64_MAX, 0);
     return opt;
 }
 
@@ -397,7 +396,7 @@ void h2_attach(struct http_conn *c)
     h->conn = c;
     list_init(&h->ready);
     nghttp2_session_callbacks *cb = make_callbacks();
-    nghttp2_option *opt = make_options(&c->limits);
+    nghttp2_option *opt = make_options();
     must(nghttp2_session_server_new2(&h->session, cb, h, opt) == 0);
     nghttp2_session_callbacks_del(cb);
     nghttp2_option_del(opt);

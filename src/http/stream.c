@@ -125,7 +125,8 @@ enum http_pull http_stream_pull(struct http_stream *s, struct buf *out, size_t m
         return HTTP_PULL_WAIT;
     size_t left = s->body.n - s->body_at;
     size_t n = left < max ? left : max;
-    buf_append(out, s->body.p + s->body_at, n);
+    if (n)
+        buf_append(out, s->body.p + s->body_at, n);
     s->body_at += n;
     return s->body_at == s->body.n ? HTTP_PULL_END : HTTP_PULL_MORE;
 }

@@ -163,13 +163,18 @@ static void close_handles(struct io_loop *loop)
         uv_close((uv_handle_t *)&loop->signals[i], NULL);
 }
 
+void io_loop_close_conns(struct io_loop *loop)
+{
+    while (!list_empty(&loop->conns))
+        conn_close(CONTAINER_OF(loop->conns.next, struct io_conn, in_conns), RC_CLOSED);
+}
+
 void io_loop_free(struct io_loop *loop)
 {
     if (!loop)
         return;
     must(loop->listen_count == 0);
-    while (!list_empty(&loop->conns))
-        conn_close(CONTAINER_OF(loop->conns.next, struct io_conn, in_conns), RC_CLOSED);
+    io_loop_close_conns(loop);
     io_workers_free(loop->workers);
     close_handles(loop);
     uv_run(&loop->uv, UV_RUN_DEFAULT); /* the close callbacks */

@@ -41,6 +41,10 @@ MUST_USE enum rc io_loop_new(const struct io_loop_options *opt, struct io_loop *
  * ends the threads. Listeners must have been closed before. Timers left are not fired. */
 void io_loop_free(struct io_loop *loop);
 
+/* Close every connection (RC_CLOSED) now: for a stop, while what the layers stand on still exists.
+ * Not from within a layer's calls. */
+void io_loop_close_conns(struct io_loop *loop);
+
 /* Until io_loop_stop. The end of the last turn has run when this returns. May be called again. */
 void io_loop_run(struct io_loop *loop);
 void io_loop_stop(struct io_loop *loop);

@@ -220,11 +220,13 @@ const struct entry *tree_select(const struct tree *t, uint64_t rank)
         must(i < node.inner->n);
         node = node.inner->child[i];
     }
-    for (unsigned i = 0; i < node.leaf->keys.n; i++)
-        if (history_alive(&node.leaf->keys.of[i]->history) && rank-- == 0)
-            return node.leaf->keys.of[i];
-    must(!"the weights say that it is here");
-    return NULL;
+    const struct keys *k = &node.leaf->keys;
+    unsigned i = 0;
+    for (; i < k->n; i++)
+        if (history_alive(&k->of[i]->history) && rank-- == 0)
+            break;
+    must(i < k->n);
+    return k->of[i];
 }
 
 /* --- Growing --- */

@@ -135,60 +135,31 @@ struct entry *keys_take(struct keys *k, unsigned at)
     return e;
 }
 
-/* Keys on their way from node to node, with heads from the same skip. */
-struct share {
-    struct entry *of[2 * NODE_CAP + 1];
-    uint32_t head[2 * NODE_CAP + 1];
-    uint32_t skip;
-    unsigned n;
-};
-
-static void share_add(struct share *s, const struct keys *k)
+static void keys_set(struct keys *k, struct entry *const *e, unsigned n)
 {
-    memcpy(s->of + s->n, k->of, k->n * sizeof(k->of[0]));
-    memcpy(s->head + s->n, k->head, k->n * sizeof(k->head[0]));
-    s->n += k->n;
-}
-
-static void share_give(const struct share *s, unsigned from, unsigned n, struct keys *k)
-{
-    must(n <= NODE_CAP && from + n <= s->n);
-    memcpy(k->of, s->of + from, n * sizeof(k->of[0]));
-    memcpy(k->head, s->head + from, n * sizeof(k->head[0]));
+    must(n <= NODE_CAP);
+    memcpy(k->of, e, n * sizeof(k->of[0]));
     k->n = n;
-    k->skip = s->skip;
-    if (n == 0)
-        return;
     /* What the first and the last have in common, all have. */
-    size_t common = common_len(entry_key(k->of[0]), entry_key(k->of[n - 1]));
-    if (common != k->skip)
-        set_skip(k, common);
+    if (n > 0)
+        set_skip(k, common_len(entry_key(e[0]), entry_key(e[n - 1])));
 }
 
 void keys_share(struct keys *left, struct keys *right, struct entry **between, unsigned want)
 {
-    struct share s = {.skip = UINT32_MAX};
-    if (left->n && left->skip < s.skip)
-        s.skip = left->skip;
-    if (right->n && right->skip < s.skip)
-        s.skip = right->skip;
-    if (between && *between && (*between)->key_len < s.skip)
-        s.skip = (*between)->key_len;
-    if (left->skip != s.skip)
-        set_skip(left, s.skip);
-    if (right->skip != s.skip)
-        set_skip(right, s.skip);
-    share_add(&s, left);
-    if (between && *between) {
-        s.of[s.n] = *between;
-        s.head[s.n++] = head_of(entry_key(*between), s.skip);
-    }
-    share_add(&s, right);
-    must(want <= s.n);
-    share_give(&s, 0, want, left);
+    struct entry *all[2 * NODE_CAP + 1];
+    unsigned n = 0;
+    for (unsigned i = 0; i < left->n; i++)
+        all[n++] = left->of[i];
+    if (between && *between)
+        all[n++] = *between;
+    for (unsigned i = 0; i < right->n; i++)
+        all[n++] = right->of[i];
+    must(want <= n);
+    keys_set(left, all, want);
     if (between)
-        *between = want < s.n ? s.of[want++] : NULL;
-    share_give(&s, want, s.n - want, right);
+        *between = want < n ? all[want++] : NULL;
+    keys_set(right, all + want, n - want);
 }
 
 void keys_check(const struct keys *k)

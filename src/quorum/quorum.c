@@ -378,6 +378,13 @@ bool quorum_is_leader(const struct quorum *q)
     return q->started && !q->failed && q->raft.state == RAFT_LEADER;
 }
 
+uint64_t quorum_leader(const struct quorum *q)
+{
+    if (q->raft.state == RAFT_FOLLOWER)
+        return q->raft.follower_state.current_leader.id;
+    return quorum_is_leader(q) ? q->opt.member_id : 0;
+}
+
 uint64_t quorum_term(const struct quorum *q)
 {
     return q->raft.current_term;

@@ -25,17 +25,22 @@ struct rpc_server;
 
 struct rpc_call {
     struct rpc_server *server;
-    struct http_stream *stream; /* NULL once it is gone */
     const struct rpc_method *method;
-    struct slice token; /* metadata "token"; borrowed from the call */
-    struct arena arena; /* for what decoding needs; freed with the call */
-    struct buf message; /* the request's bytes; slices decoded from it live as long as the call */
-    void *state;        /* the method's own, for its timers and waits */
-    struct timer deadline;
-    /* rpc's */
-    struct buf frame;
-    unsigned status; /* enum call_status */
-    uint64_t started_ns;
+    struct arena arena; /* for what decoding needs; freed when the call is answered for good */
+    struct slice token; /* metadata "token", in the arena; p NULL: none */
+    struct call_inner { /* rpc's own */
+        struct http_stream *stream; /* NULL once it is gone */
+        struct rpc_call *next_free;
+        struct buf message; /* as far as it has arrived */
+        size_t charged;     /* bytes of it counted in the budget */
+        uint8_t head[RPC_FRAME_LEN];
+        uint8_t head_n;
+        bool head_done;
+        bool served;   /* handed to its method */
+        bool answered; /* the client has its answer, or is gone */
+        bool finished; /* the method is done with it */
+        struct timer deadline;
+    } in;
     uint8_t arena_first[RPC_CALL_ARENA];
 };
 
@@ -54,19 +59,21 @@ void rpc_reply_source(struct rpc_call *call, struct http_source *src, uint64_t l
 /* Refuse. explain may be NULL: a sentence for people, not for programs. */
 void rpc_fail(struct rpc_call *call, enum grpc_code code, const char *text, const char *explain);
 void rpc_fail_etcd(struct rpc_call *call, enum etcd_error error, const char *explain);
+/* Refuse now, but keep the call: whoever works on it still finishes it with one of the above, which
+ * then only frees it. For requests that take too long and cannot be called back. */
+void rpc_fail_early(struct rpc_call *call, enum etcd_error error, const char *explain);
 /* Nobody waits for the answer any more. */
 bool rpc_gone(const struct rpc_call *call);
 
 /* ---- Plain HTTP ---- */
 
 struct rpc_http_request {
-    struct slice method; /* GET or HEAD: others never reach a route */
-    struct slice path;   /* without the query */
-    struct slice query;  /* without the '?', may be empty */
+    struct slice path;  /* without the query */
+    struct slice query; /* without the '?', may be empty */
 };
 
 struct rpc_http_reply {
-    unsigned status;
+    unsigned status; /* 200 unless set */
     const char *content_type;
     struct buf body;
 };

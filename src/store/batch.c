@@ -3,7 +3,7 @@
 
 #define NODE_BYTES   10 /* LMDB's, for each pair: its head and its place in the page's table */
 #define PAGE_HEAD    16
-#define PAGES_SPARE  64 /* free lists, header, roots */
+#define PAGES_SPARE  24 /* free lists, header, roots */
 #define SPLIT_FACTOR 2  /* a split leaves pages half full */
 
 /* A cursor kept over appends to one table in a row: it stays on the last page, so an append costs

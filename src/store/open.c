@@ -46,7 +46,8 @@ static enum rc open_file(struct store *s, struct dbfile *file, struct err *err)
     s->fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
     if (s->fd < 0)
         return fail(s, errno, err, "open it");
-    /* LMDB's own lock lets several processes in; the state is only one's. */
+    /* LMDB's own lock lets several processes in; the state is only one's. A file system that knows
+     * no locks is not refused: the log beside the store has a lock of its own. */
     if (flock(s->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
         return err_set(err, RC_LOCKED,
                        "%s is in use by another process: stop that one, or name another data "

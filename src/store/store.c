@@ -31,13 +31,26 @@ static enum rc final(struct store *s, enum rc rc)
     return rc;
 }
 
+static int txn_commit_code(struct store *s, MDB_txn *txn)
+{
+    int code = fault_hit(s->faults, "store.commit")    ? EIO
+               : fault_hit(s->faults, "store.nospace") ? ENOSPC
+                                                       : 0;
+    if (!code)
+        return mdb_txn_commit(txn); /* frees txn, also when it fails */
+    mdb_txn_abort(txn);
+    return code;
+}
+
 static enum rc txn_commit(struct store *s, MDB_txn *txn)
 {
-    if (fault_hit(s->faults, "store.commit")) {
-        mdb_txn_abort(txn);
+    enum rc rc = store_rc(txn_commit_code(s, txn));
+    /* A write that found no room has left nothing behind. A sync that found none may have cost the
+     * commit before as well. Linux reports a failed sync once to each open file, so asking through
+     * ours, after LMDB's, tells the two apart. */
+    if (rc == RC_NO_SPACE && (fault_hit(s->faults, "store.resync") || fdatasync(s->fd)))
         return RC_IO;
-    }
-    return store_rc(mdb_txn_commit(txn)); /* frees txn, also when it fails */
+    return rc;
 }
 
 static enum rc store_commit(struct storage *base, const struct storage_op *ops, size_t n)

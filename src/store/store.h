@@ -6,7 +6,9 @@
  *
  * Beyond the contract: any failure of commit or sync but RC_NO_SPACE is final: from then on every
  * commit and sync gives RC_IO at once, since after a failed write or fdatasync nobody knows what
- * the disk holds (docs/ARCHITECTURE.md, Storage). Reading goes on. */
+ * the disk holds (docs/ARCHITECTURE.md, Storage). Reading goes on.
+ * view_open gives NULL when STORE_VIEWS_MAX views are open. get and scan give what a failed refresh
+ * met, until one succeeds. close syncs the last commit, unless the store has failed. */
 #ifndef MOAT_STORE_STORE_H
 #define MOAT_STORE_STORE_H
 
@@ -32,8 +34,10 @@ struct log;
 #define STORE_VIEWS_MAX 510
 
 struct store_options {
-    const char *path;      /* the file; created, with its directory synced, if absent */
-    uint64_t map_bytes;    /* address space wanted; 0: STORE_MAP_BYTES; at least twice the quota */
+    const char *path; /* the file; created, with its directory synced, if absent */
+    /* Address space wanted; 0: STORE_MAP_BYTES. At least twice the quota is asked for; when the
+     * system refuses it is halved, down to twice the quota. storage_stats tells what it became. */
+    uint64_t map_bytes;
     uint64_t quota_bytes;  /* 0: not known, STORE_MAP_FLOOR is then the least map */
     uint64_t room_bytes;   /* 0: STORE_ROOM_BYTES */
     uint64_t cluster_id;   /* another's file is RC_FOREIGN */
@@ -49,17 +53,17 @@ struct store_options {
  * machine), RC_LIMIT (no address space), RC_NO_SPACE, RC_PERMISSION, RC_IO … */
 MUST_USE enum rc store_open(const struct store_options *opt, struct storage **out, struct err *err);
 
-/* These three take a storage that store_open made. */
+/* The next two take a storage that store_open made. */
 
 /* Are all pages that the value (from get or scan) lies in present in memory? If not, touching it
- * waits for the disk. One system call for each 16 MiB of value, about 0.3 µs. */
+ * waits for the disk. One system call for each 16 MiB of value, 1 to 2 µs. */
 bool store_resident(const struct storage *s, struct slice value);
 
-/* Give the file's pages back from this process's VmRSS: they stay in the page cache, and the next
- * touch maps 16 of them again. Any thread, any time; about 7 µs for each MiB resident. */
+/* Take the file's pages out of this process's VmRSS. They stay in the page cache: the next touch
+ * maps 16 of them again, without the disk. Any thread, any time; 7 to 25 µs for each MiB resident.
+ * Every page read once counts (a walk over all at start most of all), so call it after such a walk,
+ * and on a timer of some seconds. */
 void store_trim_resident(const struct storage *s);
-
-/* The address space in use may be less than asked for: storage_stats has map_bytes. */
 
 /* Process-wide, once, at start: a page that the disk cannot give (file cut short while in use, bad
  * sector) arrives as SIGBUS; end the process with one sentence that names the file, status 1. */

@@ -10,6 +10,7 @@
 #define HEADER_CHECKED_FROM 12 /* the check covers the rest of the block */
 #define LAST_BIT            (1u << 31)
 #define HEX_DIGITS          16
+#define COUNTER_MAX         (UINT64_MAX >> 1) /* of indexes and batches: they are counted on from */
 
 static const uint8_t magic[8] = "moat-wal";
 
@@ -35,9 +36,9 @@ void wal_header_encode(const struct wal_header *h, uint8_t out[WAL_HEADER_BYTES]
     memcpy(out, magic, sizeof(magic));
     store_u32(out + 12, WAL_FORMAT_VERSION);
     store_u32(out + 16, h->flags);
-    const uint64_t fields[] = {h->cluster_id,  h->member_id, h->seq,       h->salt,
-                               h->size,        h->batch,     h->first_index, h->prev_term,
-                               h->hard.term,   h->hard.vote, h->prev_end};
+    const uint64_t fields[] = {h->cluster_id, h->member_id, h->seq,         h->salt,
+                               h->size,       h->batch,     h->first_index, h->prev_term,
+                               h->hard.term,  h->hard.vote, h->prev_end};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         store_u64(out + 24 + 8 * i, fields[i]);
     store_u32(out + 8, header_check(out));
@@ -57,7 +58,8 @@ enum rc wal_header_parse(const uint8_t in[WAL_HEADER_BYTES], struct wal_header *
                                 &out->hard.vote,   &out->prev_end};
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
         *fields[i] = load_u64(in + 24 + 8 * i);
-    bool sane = out->version > 0 && out->first_index > 0 && out->batch > 0;
+    bool sane = out->version > 0 && out->first_index > 0 && out->first_index <= COUNTER_MAX &&
+                out->batch > 0 && out->batch <= COUNTER_MAX;
     return sane ? RC_OK : RC_CORRUPT;
 }
 

@@ -9,7 +9,6 @@
 MUST_USE enum rc segments_visit(struct segments *s, uint64_t first,
                                 bool (*fn)(void *arg, const struct wal_entry *e), void *arg);
 
-
 /* As wal_read. */
 MUST_USE enum rc segments_read(struct segments *s, uint64_t first, size_t max_bytes,
                                struct wal_read *out);

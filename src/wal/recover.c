@@ -81,6 +81,8 @@ static enum rc enter_dir(struct segments *s, struct listing *l, struct err *err)
 {
     struct err absent = {0};
     enum rc rc = list_dir(s, l, &absent);
+    if (rc == RC_OK)
+        return rc;
     if (rc != RC_NOT_FOUND)
         return err_set(err, rc, "%s", absent.text);
     rc = disk_mkdir(s->env->disk, s->dir, err);
@@ -144,8 +146,8 @@ static enum rc judge_header(const struct segments *s, const char *path, uint64_t
 {
     if (h->seq != seq)
         return err_set(err, RC_CORRUPT,
-                       "%s is segment %016" PRIx64 " by its header: it was renamed" WHAT_TO_DO, path,
-                       h->seq);
+                       "%s is segment %016" PRIx64 " by its header: it was renamed" WHAT_TO_DO,
+                       path, h->seq);
     if (h->cluster_id != s->cluster_id || h->member_id != s->member_id)
         return err_set(err, RC_FOREIGN,
                        "%s belongs to member %" PRIx64 " of cluster %" PRIx64
@@ -168,7 +170,8 @@ static enum rc read_header(struct segments *s, struct segment *seg, const char *
     rc = block.n == WAL_HEADER_BYTES ? wal_header_parse(block.p, &seg->header) : RC_CORRUPT;
     if (rc == RC_VERSION)
         return err_set(err, rc,
-                       "%s has log format %" PRIu32 ", and this program knows no later one than %d: "
+                       "%s has log format %" PRIu32
+                       ", and this program knows no later one than %d: "
                        "run the newer program that wrote it",
                        path, seg->header.version, WAL_FORMAT_VERSION);
     if (rc != RC_OK)
@@ -180,7 +183,6 @@ static enum rc read_header(struct segments *s, struct segment *seg, const char *
     return judge_header(s, path, seq, &seg->header, err);
 }
 
-/* Open one segment, and take it up unless its header is wrong. */
 static enum rc open_segment(struct segments *s, uint64_t seq, struct segment **out, struct err *err)
 {
     AUTO(mem_free_at) char *path = segments_path_seq(s, seq);
@@ -192,13 +194,13 @@ static enum rc open_segment(struct segments *s, uint64_t seq, struct segment **o
         *out = seg;
         return RC_OK;
     }
-    file_close(seg->file);
-    free(seg);
+    segment_free(seg);
     return rc;
 }
 
-/* Open the segments, newest first, back to the oldest or to the log's last reset. What is before
- * that is removed unread. */
+/* Open the segments, newest first, back to the oldest or to the log's last reset. The log begins at
+ * the last one that does not begin behind the oldest: the entries before were trimmed, and those in
+ * between replaced, else the removal that was under way would not have come this far. */
 static enum rc open_segments(struct segments *s, const struct listing *l, struct err *err)
 {
     struct segment **found = mem_calloc(l->n, sizeof(struct segment *));
@@ -208,26 +210,34 @@ static enum rc open_segments(struct segments *s, const struct listing *l, struct
     while (rc == RC_OK && i > 0 && !reset) {
         i--;
         if (i + 1 < l->n && l->seqs[i] + 1 != l->seqs[i + 1]) {
-            rc = err_set(err, RC_CORRUPT,
-                         "segment %016" PRIx64 " is missing in %s" WHAT_TO_DO,
+            rc = err_set(err, RC_CORRUPT, "segment %016" PRIx64 " is missing in %s" WHAT_TO_DO,
                          l->seqs[i + 1] - 1, s->dir);
             break;
         }
         rc = open_segment(s, l->seqs[i], &found[i], err);
         reset = rc == RC_OK && (found[i]->header.flags & WAL_SEGMENT_RESET);
     }
-    for (size_t k = 0; k < l->n; k++) {
-        if (found[k] && rc == RC_OK)
+    size_t start = i;
+    for (size_t k = i; k < l->n && rc == RC_OK; k++)
+        if (found[k]->header.first_index <= found[i]->header.first_index)
+            start = k;
+    for (size_t k = i; k < l->n; k++) {
+        if (rc == RC_OK && k >= start)
             segments_push(s, found[k]);
-        else if (found[k]) {
-            file_close(found[k]->file);
-            free(found[k]);
-        }
+        else
+            segment_free(found[k]);
     }
     free(found);
-    /* Oldest first, each durably, as ever: an interrupted removal leaves no gap. */
-    for (size_t k = 0; k < i && rc == RC_OK; k++) {
-        AUTO(mem_free_at) char *path = segments_path_seq(s, l->seqs[k]);
+    return rc;
+}
+
+/* Remove what is before the log's beginning: oldest first, each durably, as ever, so that an
+ * interrupted removal leaves no gap. */
+static enum rc remove_void(struct segments *s, const struct listing *l, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = 0; rc == RC_OK && i < l->n && l->seqs[i] < s->v[0]->header.seq; i++) {
+        AUTO(mem_free_at) char *path = segments_path_seq(s, l->seqs[i]);
         rc = wal_unlink(s->env, path, err);
         if (rc == RC_OK)
             rc = wal_dir_sync(s->env, s->dir, err);
@@ -235,19 +245,23 @@ static enum rc open_segments(struct segments *s, const struct listing *l, struct
     return rc;
 }
 
-static enum rc take_entry(struct segments *s, struct recovered *out, const struct wal_entry *e,
-                          const struct mark *where)
+static enum rc take_entry(struct segments *s, const struct segment *seg, struct recovered *out,
+                          const struct wal_entry *e, const struct mark *where)
 {
-    uint64_t first = segments_last(s)->header.first_index;
-    for (size_t i = 0; i < s->n; i++)
-        if (s->v[i]->header.seq == where->seq)
-            first = s->v[i]->header.first_index;
-    if (e->index < first || e->index > out->next_index)
+    if (e->index < seg->header.first_index || e->index > out->next_index)
         return RC_CORRUPT;
     marks_add(&s->marks, where);
     terms_put(&out->terms, e->index, e->term);
     out->next_index = e->index + 1;
     return RC_OK;
+}
+
+/* Does the segment begin where those before it ended? */
+static bool joins(const struct segments *s, const struct wal_header *h, const struct recovered *out)
+{
+    return h->batch == s->next_batch && h->first_index >= s->v[0]->header.first_index &&
+           h->first_index <= out->next_index &&
+           h->prev_term == terms_at(&out->terms, h->first_index - 1);
 }
 
 /* Go through the items of one segment whose end is known; each must be right. */
@@ -256,9 +270,9 @@ static enum rc replay(struct segments *s, struct segment *seg, struct recovered 
 {
     AUTO(mem_free_at) char *path = segments_path_seq(s, seg->header.seq);
     const struct wal_header *h = &seg->header;
-    if (h->batch != s->next_batch || h->first_index > out->next_index)
-        return err_set(err, RC_CORRUPT,
-                       "%s does not continue the segment before it" WHAT_TO_DO, path);
+    if (!joins(s, h, out))
+        return err_set(err, RC_CORRUPT, "%s does not continue the segment before it" WHAT_TO_DO,
+                       path);
     out->hard = h->hard;
     struct cursor c;
     cursor_init(&c, s->env, seg->file, h);
@@ -269,7 +283,7 @@ static enum rc replay(struct segments *s, struct segment *seg, struct recovered 
     while ((rc = cursor_item(&c, &item, &where)) == RC_OK) {
         if (item.kind == WAL_ITEM_HARD_STATE)
             out->hard = item.hard;
-        else if (take_entry(s, out, &item.entry, &where) != RC_OK)
+        else if (take_entry(s, seg, out, &item.entry, &where) != RC_OK)
             break;
     }
     if (rc == RC_OK || (rc == RC_END && c.part != 0))
@@ -341,8 +355,10 @@ enum rc segments_recover(struct segments *s, struct recovered *out, struct err *
         rc = adopt_spares(s, &l, err);
     if (rc != RC_OK)
         return rc;
-    if (l.n > 0)
-        return replay_all(s, out, err);
+    if (l.n > 0) {
+        rc = replay_all(s, out, err);
+        return rc == RC_OK ? remove_void(s, &l, err) : rc;
+    }
     out->created = true;
     out->next_index = 1;
     terms_init(&out->terms, 0, 0);

@@ -16,11 +16,14 @@ void segments_init(struct segments *s, struct env *env, const char *dir, uint64_
     };
     must(s->segment_bytes > WAL_HEADER_BYTES + WAL_HEAD_BYTES);
     rng_seed(&s->rng, rng_u64(env->rng));
-    must(mtx_init(&s->lock, mtx_plain) == thrd_success);
+    s->lock = mem_alloc(sizeof(*s->lock));
+    must(mtx_init(s->lock, mtx_plain) == thrd_success);
 }
 
-static void segment_free(struct segment *seg)
+void segment_free(struct segment *seg)
 {
+    if (!seg)
+        return;
     file_close(seg->file);
     free(seg);
 }
@@ -35,7 +38,8 @@ void segments_fini(struct segments *s)
     marks_fini(&s->marks);
     free(s->v);
     free(s->dir);
-    mtx_destroy(&s->lock);
+    mtx_destroy(s->lock);
+    free(s->lock);
 }
 
 const char *segments_spare_name(size_t slot)
@@ -62,14 +66,14 @@ struct segment *segments_last(const struct segments *s)
     return s->n ? s->v[s->n - 1] : NULL;
 }
 
-static void lock(struct segments *s)
+static void lock(const struct segments *s)
 {
-    must(mtx_lock(&s->lock) == thrd_success);
+    must(mtx_lock(s->lock) == thrd_success);
 }
 
-static void unlock(struct segments *s)
+static void unlock(const struct segments *s)
 {
-    must(mtx_unlock(&s->lock) == thrd_success);
+    must(mtx_unlock(s->lock) == thrd_success);
 }
 
 void segments_push(struct segments *s, struct segment *seg)
@@ -141,9 +145,14 @@ static enum rc spare_make(struct segments *s, int slot, uint64_t size, struct er
     return RC_OK;
 }
 
+bool segments_has_spare(const struct segments *s)
+{
+    return spare_slot(s, true) >= 0;
+}
+
 enum rc segments_prepare(struct segments *s, struct err *err)
 {
-    if (spare_slot(s, true) >= 0)
+    if (segments_has_spare(s))
         return RC_OK;
     return spare_make(s, 0, s->segment_bytes, err);
 }
@@ -370,7 +379,7 @@ void segments_unpin(struct segments *s, struct segment *seg)
     unlock(s);
 }
 
-uint64_t segments_first_index(struct segments *s)
+uint64_t segments_first_index(const struct segments *s)
 {
     lock(s);
     uint64_t first = s->v[s->live]->header.first_index;
@@ -378,7 +387,7 @@ uint64_t segments_first_index(struct segments *s)
     return first;
 }
 
-uint64_t segments_readable(struct segments *s)
+uint64_t segments_readable(const struct segments *s)
 {
     lock(s);
     uint64_t next = s->readable;
@@ -393,7 +402,7 @@ void segments_set_readable(struct segments *s, uint64_t next_index)
     unlock(s);
 }
 
-uint64_t segments_disk_bytes(struct segments *s)
+uint64_t segments_disk_bytes(const struct segments *s)
 {
     lock(s);
     uint64_t bytes = s->disk_bytes;

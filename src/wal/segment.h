@@ -21,6 +21,8 @@ struct segment {
     unsigned readers; /* it stays while there are any; under the lock */
 };
 
+void segment_free(struct segment *seg);
+
 struct spare {
     struct file *file; /* NULL: none in this slot */
     uint64_t size;
@@ -37,9 +39,10 @@ struct segments {
 
     uint64_t next_batch;
     struct wal_hard_state hard; /* as of the last batch */
+    enum rc failed;             /* the first failure that is final */
     struct spare spares[SPARES_MAX];
 
-    mtx_t lock;         /* for what follows */
+    mtx_t *lock;        /* for what follows */
     struct segment **v; /* ascending by sequence */
     size_t n;
     size_t cap;
@@ -64,6 +67,8 @@ void segments_push(struct segments *s, struct segment *seg);
 
 /* Use an open file as a spare; false when there are enough. */
 bool segments_adopt_spare(struct segments *s, size_t slot, struct file *f, uint64_t size);
+
+bool segments_has_spare(const struct segments *s);
 
 /* Make sure that there is a spare. RC_NO_SPACE leaves everything as it was. */
 MUST_USE enum rc segments_prepare(struct segments *s, struct err *err);
@@ -93,9 +98,9 @@ struct segments_found {
 MUST_USE enum rc segments_find(struct segments *s, uint64_t index, struct segments_found *out);
 void segments_unpin(struct segments *s, struct segment *seg);
 
-uint64_t segments_first_index(struct segments *s);
-uint64_t segments_readable(struct segments *s);
+uint64_t segments_first_index(const struct segments *s);
+uint64_t segments_readable(const struct segments *s);
 void segments_set_readable(struct segments *s, uint64_t next_index);
-uint64_t segments_disk_bytes(struct segments *s);
+uint64_t segments_disk_bytes(const struct segments *s);
 
 #endif

@@ -1,4 +1,5 @@
-/* tail - where the newest segment's records end: after a clean stop, after a crash, or in damage. */
+/* tail - where the newest segment's records end: after a clean stop, after a crash, or in damage.
+ */
 #ifndef MOAT_WAL_TAIL_H
 #define MOAT_WAL_TAIL_H
 

@@ -33,7 +33,7 @@
 #define FIELD(c, no, kind, name, proto)           PB_##kind name;
 #define FIELD_ENUM(c, no, name, proto, type)      int32_t name; /* enum pb_type */
 #define FIELD_SUB(c, no, name, proto, type)       struct pb_##type *name;
-#define REPEATED(c, no, kind, name, proto)        PB_##kind *name; size_t name##_n;
+#define REPEATED(c, no, kind, name, proto)        PB_##kind *name; size_t name##_n; /* NOLINT */
 #define REPEATED_ENUM(c, no, name, proto, type)   int32_t *name; size_t name##_n;
 #define REPEATED_SUB(c, no, name, proto, type)    struct pb_##type *name; size_t name##_n;
 #define ONE(c, no, kind, name, proto, oneof)      PB_##kind name;

@@ -20,7 +20,7 @@ void wire_json_name(const struct wire_field *f, char out[WIRE_NAME_MAX])
     for (const char *p = f->name; *p; p++) {
         must(n + 1 < WIRE_NAME_MAX);
         if (*p != '_')
-            out[n++] = upper && *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+            out[n++] = (char)(upper && *p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
         upper = *p == '_';
     }
     out[n] = 0;
@@ -229,7 +229,7 @@ static enum rc decode(struct decoder *d, const struct wire_message *m, struct sl
     if (rc != RC_OK)
         return rc;
     size_t hint = 0;
-    struct scan_field item;
+    struct scan_field item = {0};
     while ((rc = scan_next(&in, &item)) == RC_OK) {
         const struct wire_field *f = field_of(m, &item, &hint);
         if (!f)

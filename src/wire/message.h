@@ -27,7 +27,7 @@ struct wire_message; /* one message's table; wire/etcd.h declares wire_put_reque
 
 struct wire_limits {
     unsigned depth_max; /* nested messages, the outermost one counted; at most WIRE_DEPTH_MAX */
-    size_t memory_max;  /* bytes taken from the arena */
+    size_t memory_max;  /* bytes asked of the arena, whose heap may be up to four times that */
 };
 
 const char *wire_name(const struct wire_message *m); /* "etcdserverpb.PutRequest" */
@@ -51,8 +51,8 @@ MUST_USE enum rc wire_decode_limited(const struct wire_message *m, struct slice 
                                      void *out);
 
 size_t wire_encoded_len(const struct wire_message *m, const void *msg);
-/* Append the encoding, fields in order of number, zero values left out, as gogo/protobuf writes it.
- * A oneof's member is written even when it is zero. */
+/* Append the encoding as etcd 3.7 writes it: fields in order of number, those of a oneof last, zero
+ * values left out. A oneof's member is written even when it is zero. */
 void wire_encode(const struct wire_message *m, const void *msg, struct buf *out);
 
 #endif

@@ -25,7 +25,7 @@ void raft_request_begin_as(struct buf *out, uint64_t id, struct slice username,
 void raft_request_embed(struct buf *out, uint32_t field, struct slice request)
 {
     must(field != RAFT_REQUEST_NONE && field != RAFT_REQUEST_ID && field != RAFT_REQUEST_HEADER);
-    buf_reserve(out, 2 * VARINT_MAX + request.n);
+    buf_reserve(out, (size_t)2 * VARINT_MAX + request.n);
     buf_append_varint(out, TAG_BYTES(field));
     buf_append_varint(out, request.n);
     buf_append_slice(out, request);

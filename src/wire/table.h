@@ -49,7 +49,7 @@ struct wire_field {
 
 struct wire_message {
     const char *name;
-    const struct wire_field *fields; /* by number, ascending */
+    const struct wire_field *fields; /* in the order of encoding */
     uint16_t fields_n;
     uint16_t repeated_n; /* how many of them are repeated */
     uint32_t size;       /* of the struct */

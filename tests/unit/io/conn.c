@@ -77,7 +77,6 @@ static void flushes_once_per_turn(void **state)
         buf_append_str(&s->out, "response");
         s->layer.below->wake(s->layer.below);
     }
-    hear(r, fd, NULL, 0);
     rig_turns(r, 2);
     assert_int_equal(io_loop_stats(r->loop)->sends, sends + 1);
     char got[800];
@@ -85,6 +84,7 @@ static void flushes_once_per_turn(void **state)
     close(fd);
 }
 
+/* 0 under the sanitizers' allocators: they check other things. */
 static size_t heap_bytes(void)
 {
     return mallinfo2().uordblks;
@@ -143,16 +143,45 @@ static void cuts_off_a_peer_that_takes_nothing(void **state)
     close(fd);
 }
 
-/* A reader slower than the limit's length in all, but never still for so long, is not cut off. */
+/* The loop's clock, moved on by the test. */
+static uint64_t skew_ns;
+static uint64_t (*true_mono_ns)(struct clock *c);
+
+static uint64_t skewed_mono_ns(struct clock *c)
+{
+    return true_mono_ns(c) + skew_ns;
+}
+
+static void skew_clock(struct rig *r)
+{
+    struct clock *c = io_loop_env(r->loop)->clock;
+    skew_ns = 0;
+    true_mono_ns = c->mono_ns;
+    c->mono_ns = skewed_mono_ns;
+}
+
+/* Ten times three quarters of what a stall may last, with some progress in each. */
 static void lets_a_slow_reader_go_on(void **state)
 {
     struct rig *r = *state;
-    rig_listen(r, IO_ADDRESS_TCP, (struct io_limits){.write_stall_ms = 20000});
+    uint32_t stall_ms = 400000;
+    rig_listen(r, IO_ADDRESS_TCP, (struct io_limits){.write_stall_ms = stall_ms});
+    skew_clock(r);
     int fd;
     struct stack *s = rig_pair(r, &fd);
-    fill(r, s, 16u << 20);
-    hear(r, fd, NULL, 16u << 20);
-    assert_int_equal(r->closed, 0);
+    fill(r, s, 256u << 20);
+    assert_true(s->endless > 0);
+    for (int i = 0; i < 10; i++) {
+        uint64_t sent = io_loop_stats(r->loop)->send_bytes;
+        while (io_loop_stats(r->loop)->send_bytes == sent)
+            hear(r, fd, NULL, 1u << 20);
+        skew_ns += (uint64_t)stall_ms * 3 / 4 * NS_PER_MS;
+        rig_turns(r, 5);
+        assert_int_equal(r->closed, 0);
+    }
+    skew_ns += (uint64_t)stall_ms * NS_PER_MS;
+    rig_until(r, is_closed, r);
+    assert_int_equal(r->closed_why, RC_TIMEOUT);
     close(fd);
 }
 
@@ -353,8 +382,7 @@ static void a_thousand_connections_are_light(void **state)
     }
     assert_int_equal(io_loop_stats(r->loop)->connections, CLIENTS);
     /* The layers of this test keep 64 bytes of output buffer each; the rest is the connection. */
-    size_t each = (heap_bytes() - before - 2 * (size_t)IO_EMIT_MAX) / CLIENTS;
-    assert_true(heap_bytes() < before || each < 2048);
+    assert_true(heap_bytes() < before + CLIENTS * 1024u + 2 * (size_t)IO_EMIT_MAX);
     for (size_t i = 0; i < CLIENTS; i++)
         close(fds[i]);
     while (r->closed < CLIENTS)

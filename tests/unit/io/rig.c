@@ -271,9 +271,9 @@ struct hearing {
 static bool heard(void *arg)
 {
     struct hearing *h = arg;
-    uint8_t scrap[4096];
+    static uint8_t scrap[1 << 16];
     while (h->left > 0) {
-        size_t cap = h->p ? h->left : sizeof(scrap);
+        size_t cap = h->p || h->left < sizeof(scrap) ? h->left : sizeof(scrap);
         ssize_t n = recv(h->fd, h->p ? h->p : scrap, cap, MSG_DONTWAIT);
         if (n < 0 && errno == EAGAIN)
             return false;
@@ -282,10 +282,8 @@ static bool heard(void *arg)
             h->ended = true;
             return true;
         }
-        if (h->p) {
-            h->p += n;
-            h->left -= (size_t)n;
-        }
+        h->p = h->p ? h->p + n : NULL;
+        h->left -= (size_t)n;
     }
     return true;
 }
@@ -299,7 +297,7 @@ void hear(struct rig *r, int fd, void *p, size_t n)
 
 int hear_end(struct rig *r, int fd)
 {
-    struct hearing h = {.fd = fd, .left = 1};
+    struct hearing h = {.fd = fd, .left = SIZE_MAX};
     rig_until(r, heard, &h);
     assert_true(h.ended);
     return h.errnum;

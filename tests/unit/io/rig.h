@@ -68,9 +68,9 @@ struct stack *rig_pair(struct rig *r, int *fd);
 
 void say(int fd, const char *s);
 void put_all(int fd, const void *p, size_t n);
-/* Run turns while reading exactly n bytes from fd. */
+/* Run turns while reading exactly n bytes from fd; p NULL: drop them. */
 void hear(struct rig *r, int fd, void *p, size_t n);
-/* Run turns until fd is at its end; how: 0 or the errno. */
+/* Run turns until fd is at its end, dropping what still comes. Returns 0, or the errno. */
 int hear_end(struct rig *r, int fd);
 
 #endif

@@ -13,7 +13,7 @@
 #define CLUSTER 0xcdf818194e3a8c32u
 #define MEMBER  0x8e9e05c52164694du
 
-/* Hits point once, after it was passed skip times. */
+/* Hits what point names (one or several), times times, after skip passes. */
 struct one_fault {
     struct faults faults;
     const char *point;

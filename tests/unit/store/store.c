@@ -5,7 +5,9 @@
 #include "base/cc.h"
 #include "store/impl.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void a_batch_does_all_it_says(void **state)
@@ -76,13 +78,15 @@ struct seen {
     char keys[64];
     size_t n;
     size_t stop_at;
+    bool count_only;
 };
 
 static bool note(void *arg, struct slice key, struct slice value)
 {
     struct seen *seen = arg;
     (void)value;
-    memcpy(seen->keys + strlen(seen->keys), key.p, key.n);
+    if (!seen->count_only)
+        memcpy(seen->keys + strlen(seen->keys), key.p, key.n);
     return ++seen->n != seen->stop_at;
 }
 
@@ -166,8 +170,8 @@ static void a_failing_op_takes_all_with_it(void **state)
         op_append(TABLE_KEY, "b", "new"),
         op_delete(TABLE_META, "kept too"),
     };
-    static const char *const points[] = {"store.op", "store.full", "store.begin", "store.commit",
-                                         "store.room"};
+    static const char *const points[] = {"store.op",     "store.full", "store.begin",
+                                         "store.commit", "store.room", "store.nospace"};
     assert_int_equal(place_open(p), RC_OK);
     put(p, "kept", "old");
     put(p, "kept too", "old");
@@ -216,6 +220,22 @@ static void after_a_failed_write_none_is_tried(void **state)
     }
     assert_int_equal(storage_commit(p->s, &op, 1), RC_OK);
     assert_int_equal(storage_sync(p->s), RC_OK);
+}
+
+/* No room to write into is something to wait for; no room met while syncing is not, since the
+ * commit before may have been in it. */
+static void a_sync_without_room_is_final(void **state)
+{
+    struct place *p = *state;
+    const struct storage_op op = op_put(TABLE_META, "k", "2");
+    assert_int_equal(place_open(p), RC_OK);
+    arm(p, "store.nospace", 0, 1);
+    assert_int_equal(storage_commit(p->s, &op, 1), RC_NO_SPACE);
+    assert_int_equal(storage_commit(p->s, &op, 1), RC_OK);
+    arm(p, "store.nospace store.resync", 0, 2);
+    assert_int_equal(storage_commit(p->s, &op, 1), RC_IO);
+    assert_int_equal(p->fault.times, 0);
+    assert_int_equal(storage_commit(p->s, &op, 1), RC_IO);
 }
 
 static void a_full_map_leaves_all_as_it_was_and_deleting_cures_it(void **state)
@@ -321,6 +341,52 @@ static void used_bytes_are_exact(void **state)
     assert_int_equal(again.used_bytes, st.used_bytes); /* at open as after a commit */
 }
 
+/* Forever: append a key, and note its number in the same batch. */
+static void write_until_killed(struct place *p, unsigned first)
+{
+    if (place_open(p) != RC_OK)
+        _exit(1);
+    for (unsigned i = first;; i++) {
+        uint8_t key[17];
+        char number[16];
+        (void)snprintf(number, sizeof(number), "%u", i);
+        const struct storage_op ops[] = {
+            {TABLE_KEY, STORAGE_APPEND, filled_key(i, key), slice_str(number)},
+            op_put(TABLE_META, "last", number),
+        };
+        if (storage_commit(p->s, ops, ARRAY_LEN(ops)) != RC_OK)
+            _exit(1);
+    }
+}
+
+static void killed_at_any_time_it_is_whole(void **state)
+{
+    struct place *p = *state;
+    unsigned last = 0;
+    for (unsigned kills = 0; kills < 8; kills++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            write_until_killed(p, last + 1);
+        (void)usleep(20000 + kills * 7001);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        int status;
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status)); /* it had no trouble of its own */
+        assert_int_equal(place_open(p), RC_OK);
+        struct slice got;
+        char text[16] = {0};
+        if (storage_get(p->s, TABLE_META, slice_str("last"), &got) == RC_OK)
+            memcpy(text, got.p, got.n);
+        last = (unsigned)strtoul(text, NULL, 10);
+        struct seen seen = {.count_only = true};
+        assert_int_equal(storage_scan(p->s, TABLE_KEY, (struct slice){0}, note, &seen), RC_OK);
+        assert_int_equal(seen.n, last);
+        place_close(p);
+    }
+    assert_true(last > 8);
+}
+
 static void a_view_that_cannot_move_says_so(void **state)
 {
     struct place *p = *state;
@@ -349,9 +415,11 @@ int main(void)
         TEST(views_have_a_limit_and_come_back),
         TEST(a_failing_op_takes_all_with_it),
         TEST(after_a_failed_write_none_is_tried),
+        TEST(a_sync_without_room_is_final),
         TEST(a_full_map_leaves_all_as_it_was_and_deleting_cures_it),
         TEST(appending_again_is_fine_only_when_equal),
         TEST(used_bytes_are_exact),
+        TEST(killed_at_any_time_it_is_whole),
         TEST(a_view_that_cannot_move_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

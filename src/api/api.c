@@ -1,0 +1,289 @@
+#include "api/api.h"
+
+#include "api/inner.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "wire/raft_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define OVERDUE_LOOK_MS 500u
+
+/* A proposed request; lives in its call's arena. */
+struct write {
+    struct list link; /* in writes, then perhaps in sweeping; alone once it was answered early */
+    struct rpc_call *call;
+    uint64_t due_ns;
+    int64_t sweep;
+    struct buf body; /* of an answer that waits for its sweep */
+};
+
+static const struct rpc_method methods[] = {
+    {"/etcdserverpb.Cluster/MemberList", serve_member_list},
+    {"/etcdserverpb.KV/Compact", serve_compact},
+    {"/etcdserverpb.KV/DeleteRange", serve_delete_range},
+    {"/etcdserverpb.KV/Put", serve_put},
+    {"/etcdserverpb.KV/Range", serve_range},
+    {"/etcdserverpb.KV/Txn", serve_txn},
+    {"/etcdserverpb.Maintenance/Status", serve_status},
+    {"/grpc.health.v1.Health/Check", serve_health_check},
+};
+
+static void look_for_overdue(struct timer *t);
+
+struct api *api_new(const struct api_options *opt)
+{
+    struct api *a = mem_zalloc(sizeof(*a));
+    a->opt = *opt;
+    list_init(&a->writes);
+    list_init(&a->sweeping);
+    a->overdue.fire = look_for_overdue;
+    a->next_id = rng_u64(opt->env->rng);
+    a->rpc = rpc_server_new(&(struct rpc_options){
+        .env = opt->env,
+        .methods = methods,
+        .method_count = ARRAY_LEN(methods),
+        .routes = api_routes,
+        .route_count = api_route_count,
+        .arg = a,
+        .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
+        .budget = opt->budget,
+    });
+    return a;
+}
+
+void api_attach(struct api *a, struct state *state, struct quorum *quorum)
+{
+    a->state = state;
+    a->quorum = quorum;
+}
+
+struct http_handler *api_handler(struct api *a)
+{
+    return rpc_server_handler(a->rpc);
+}
+
+size_t api_open_calls(const struct api *a)
+{
+    return rpc_server_calls(a->rpc);
+}
+
+struct pb_response_header api_header(const struct api *a)
+{
+    return state_header(a->state, quorum_term(a->quorum));
+}
+
+void api_reply(struct rpc_call *call, const struct wire_message *m, const void *msg)
+{
+    struct buf body = {0};
+    rpc_body_begin(&body);
+    wire_encode(m, msg, &body);
+    rpc_reply(call, &body);
+}
+
+bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+{
+    enum rc rc = wire_decode(m, in, &call->arena, out);
+    if (rc == RC_OK)
+        return true;
+    rpc_fail(call, GRPC_INTERNAL,
+             "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
+             rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
+    return false;
+}
+
+/* ---- Writes ---- */
+
+static void finish_write(struct write *w)
+{
+    list_remove(&w->link);
+    buf_fini(&w->body);
+}
+
+static void look_for_overdue(struct timer *t)
+{
+    struct api *a = CONTAINER_OF(t, struct api, overdue);
+    uint64_t now = env_now_ns(a->opt.env);
+    while (!list_empty(&a->writes)) {
+        struct write *w = CONTAINER_OF(a->writes.next, struct write, link);
+        if (w->due_ns > now)
+            break;
+        list_remove(&w->link);
+        rpc_fail_early(w->call, ETCD_TIMEOUT,
+                       a->no_space ? "the disk is full; the request stays in the log and may still "
+                                     "take effect when there is room"
+                                   : NULL);
+    }
+    if (!list_empty(&a->writes))
+        env_after(a->opt.env, &a->overdue, OVERDUE_LOOK_MS * NS_PER_MS);
+}
+
+/* Why a request cannot be proposed now. */
+static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_bytes,
+                               const char **explain)
+{
+    if (entry_bytes > a->opt.request_bytes_max) {
+        *explain = "larger than --max-request-bytes";
+        return ETCD_REQUEST_TOO_LARGE;
+    }
+    if (a->read_only[0]) {
+        *explain = a->read_only;
+        return ETCD_STOPPED;
+    }
+    if (new_bytes > 0 && a->no_space) {
+        *explain = "the disk is full: free some space; compaction and deletes are still taken";
+        return ETCD_NO_SPACE;
+    }
+    if (new_bytes > 0 && state_over_quota(a->state, new_bytes)) {
+        *explain = "the quota (--quota-backend-bytes) is used up: delete keys and compact";
+        return ETCD_NO_SPACE;
+    }
+    if (state_congested(a->state) || quorum_pending_bytes(a->quorum) > API_PENDING_BYTES_MAX) {
+        *explain = "the disk does not keep up with the writes";
+        return ETCD_REQUEST_TOO_MANY_REQUESTS;
+    }
+    return quorum_is_leader(a->quorum) ? ETCD_OK : ETCD_NO_LEADER;
+}
+
+void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
+                 size_t new_bytes)
+{
+    struct buf entry = {0};
+    const char *explain = NULL;
+    buf_reserve(&entry, request.n + 32);
+    raft_request_begin(&entry, ++a->next_id);
+    raft_request_embed(&entry, field, request);
+    enum etcd_error e = refusal(a, entry.n, new_bytes, &explain);
+    if (e != ETCD_OK) {
+        buf_fini(&entry);
+        rpc_fail_etcd(call, e, explain);
+        return;
+    }
+    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
+    w->call = call;
+    w->due_ns = env_now_ns(a->opt.env) + (uint64_t)API_REQUEST_MS_MAX * NS_PER_MS;
+    list_add_tail(&a->writes, &w->link);
+    if (!timer_active(&a->overdue))
+        env_after(a->opt.env, &a->overdue, OVERDUE_LOOK_MS * NS_PER_MS);
+    quorum_propose(a->quorum, &entry, w);
+}
+
+static void answer(struct api *a, struct write *w, struct state_reply *reply)
+{
+    struct rpc_call *call = w->call;
+    if (reply->error != ETCD_OK) {
+        finish_write(w);
+        buf_fini(&reply->body);
+        rpc_fail_etcd(call, reply->error, NULL);
+        return;
+    }
+    if (reply->sweep != 0 && !state_swept(a->state, reply->sweep)) {
+        list_remove(&w->link);
+        w->sweep = reply->sweep;
+        w->body = reply->body;
+        list_add_tail(&a->sweeping, &w->link);
+        return;
+    }
+    finish_write(w);
+    rpc_reply(call, &reply->body);
+}
+
+void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
+{
+    struct slice body = e->kind == WAL_COMMAND ? e->body : (struct slice){0};
+    if (!ctx) {
+        state_apply(a->state, e->index, e->term, body, NULL);
+        return;
+    }
+    struct state_reply reply = {.raft_term = e->term};
+    rpc_body_begin(&reply.body);
+    state_apply(a->state, e->index, e->term, body, &reply);
+    answer(a, ctx, &reply);
+}
+
+void api_dropped(struct api *a, void *ctx)
+{
+    struct write *w = ctx;
+    struct rpc_call *call = w->call;
+    (void)a;
+    finish_write(w);
+    rpc_fail_etcd(call, ETCD_LEADER_CHANGED, NULL);
+}
+
+void api_flushed(struct api *a)
+{
+    list_each (item, &a->sweeping) {
+        struct write *w = CONTAINER_OF(item, struct write, link);
+        if (!state_swept(a->state, w->sweep))
+            continue;
+        struct buf body = w->body;
+        struct rpc_call *call = w->call;
+        w->body = (struct buf){0};
+        finish_write(w);
+        rpc_reply(call, &body);
+    }
+}
+
+void api_no_space(struct api *a, bool full)
+{
+    a->no_space = full;
+}
+
+void api_read_only(struct api *a, const char *sentence)
+{
+    snprintf(a->read_only, sizeof(a->read_only), "%s", sentence);
+}
+
+static void refuse_all(struct list *writes)
+{
+    for (struct list *item = list_pop(writes); item; item = list_pop(writes)) {
+        struct write *w = CONTAINER_OF(item, struct write, link);
+        struct rpc_call *call = w->call;
+        buf_fini(&w->body);
+        rpc_fail_etcd(call, ETCD_STOPPED, NULL);
+    }
+}
+
+void api_free(struct api *a)
+{
+    if (!a)
+        return;
+    timer_stop(a->opt.env->timers, &a->overdue);
+    refuse_all(&a->writes);
+    refuse_all(&a->sweeping);
+    rpc_server_free(a->rpc);
+    free(a);
+}
+
+/* ---- Reads ---- */
+
+struct read {
+    struct read_waiter waiter;
+    struct api *api;
+    struct rpc_call *call;
+    void (*fn)(struct api *a, struct rpc_call *call, void *request);
+    void *request;
+};
+
+static void read_ready(struct read_waiter *w, enum rc rc)
+{
+    struct read *r = CONTAINER_OF(w, struct read, waiter);
+    if (rc == RC_OK)
+        r->fn(r->api, r->call, r->request);
+    else
+        rpc_fail_etcd(r->call, ETCD_NO_LEADER, NULL);
+}
+
+void api_read(struct api *a, struct rpc_call *call, bool serializable,
+              void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request)
+{
+    if (serializable) {
+        fn(a, call, request);
+        return;
+    }
+    struct read *r = arena_alloc(&call->arena, sizeof(*r));
+    *r = (struct read){
+        .waiter = {.ready = read_ready}, .api = a, .call = call, .fn = fn, .request = request};
+    quorum_read(a->quorum, &r->waiter);
+}

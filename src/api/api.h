@@ -1,0 +1,66 @@
+/* api - etcd's services on the state machine: KV, and what one node needs of Maintenance, Cluster
+ * and health; and the plain HTTP routes beside them.
+ *
+ * A write: decode → judge (state/check.h) → quota → propose; the entry's way through log and
+ * consensus ends in api_applied, which answers. A read: ReadIndex (quorum_read) unless
+ * serializable, then the key space. */
+#ifndef MOAT_API_API_H
+#define MOAT_API_API_H
+
+#include "quorum/quorum.h"
+#include "rpc/rpc.h"
+#include "state/state.h"
+
+#define API_REQUEST_MS_MAX  7000u       /* etcd's: 5 s and two election timeouts */
+#define API_PIN_MS_MAX      30000u      /* an answer that is read so slowly is cut off */
+#define API_WHOLE_BYTES_MAX (32u << 10) /* range answers up to this are built at once */
+#define API_PENDING_BYTES_MAX                                                                      \
+    (256u << 20)                  /* of proposals on their way; above: too many requests           \
+                                   */
+#define API_LAZY_RANGES_MAX 1000u /* answers being streamed at once */
+
+struct api;
+
+/* This member, and so far the only one. Strings borrow for the api's life. */
+struct api_member {
+    uint64_t id;
+    const char *name;
+    const char *const *peer_urls;
+    size_t peer_url_count;
+    const char *const *client_urls;
+    size_t client_url_count;
+};
+
+struct api_options {
+    struct env *env;
+    struct storage *storage; /* for sizes only */
+    struct api_member member;
+    size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
+    unsigned txn_ops_max;
+    int64_t quota_bytes;      /* as Status shows it */
+    const char *etcd_version; /* "3.7.0": what clients are told */
+    struct http_budget *budget;
+};
+
+struct api *api_new(const struct api_options *opt);
+/* The rest of the server, once it exists; before the first call. */
+void api_attach(struct api *a, struct state *state, struct quorum *quorum);
+/* Refuses what is still waiting (etcd's "server stopped"), then frees. */
+void api_free(struct api *a);
+
+struct http_handler *api_handler(struct api *a);
+
+/* quorum's on_apply: apply the entry to state, and answer the call that waits for it, if any. */
+void api_applied(struct api *a, const struct wal_entry *e, void *ctx);
+/* quorum's on_drop. */
+void api_dropped(struct api *a, void *ctx);
+/* state's on_flushed: physical compactions may be done. */
+void api_flushed(struct api *a);
+/* No room on the disk, or room again: writes that need some are refused meanwhile. */
+void api_no_space(struct api *a, bool full);
+/* Nothing can be written any more; reads go on. The sentence explains refusals. */
+void api_read_only(struct api *a, const char *sentence);
+
+size_t api_open_calls(const struct api *a);
+
+#endif

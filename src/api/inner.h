@@ -1,0 +1,53 @@
+/* inner - struct api, for the files of this folder only. */
+#ifndef MOAT_API_INNER_H
+#define MOAT_API_INNER_H
+
+#include "api/api.h"
+
+struct api {
+    struct api_options opt;
+    struct state *state;
+    struct quorum *quorum;
+    struct rpc_server *rpc;
+    struct list writes;   /* struct write, oldest first: all have the same time limit */
+    struct list sweeping; /* struct write whose compaction is not swept yet */
+    struct timer overdue;
+    uint64_t next_id; /* of entries */
+    size_t lazy_ranges;
+    bool no_space;
+    char read_only[ERR_TEXT_MAX]; /* "" while writing works */
+};
+
+/* Header for an answer given now. */
+struct pb_response_header api_header(const struct api *a);
+
+/* Encode msg and answer with it. */
+void api_reply(struct rpc_call *call, const struct wire_message *m, const void *msg);
+
+/* Decode into out (in the call's arena); answers the call and returns false when it cannot be. */
+MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in,
+                         void *out);
+
+/* Propose the client's request as an entry; answers the call, now (a refusal) or later. */
+void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
+                 size_t new_bytes);
+
+/* Run fn once a linearizable read may; it answers the call. */
+void api_read(struct api *a, struct rpc_call *call, bool serializable,
+              void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
+
+/* methods (rpc_method.serve) */
+void serve_range(void *arg, struct rpc_call *call, struct slice message);
+void serve_put(void *arg, struct rpc_call *call, struct slice message);
+void serve_delete_range(void *arg, struct rpc_call *call, struct slice message);
+void serve_txn(void *arg, struct rpc_call *call, struct slice message);
+void serve_compact(void *arg, struct rpc_call *call, struct slice message);
+void serve_status(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
+
+/* routes (rpc_route.serve) */
+extern const struct rpc_route api_routes[];
+extern const size_t api_route_count;
+
+#endif

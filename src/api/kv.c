@@ -1,0 +1,191 @@
+/* The KV service (etcd's rpc.proto, service KV). */
+#include "api/inner.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/wr.h"
+#include "state/check.h"
+#include "wire/kv_codec.h"
+#include "wire/raft_request.h"
+
+#include <stdlib.h>
+
+static void bad_message(struct rpc_call *call)
+{
+    rpc_fail(call, GRPC_INTERNAL,
+             "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
+             NULL);
+}
+
+/* ---- Range ---- */
+
+/* An answer too large to be built at once: encoded as the connection takes it. */
+struct lazy_range {
+    struct http_source source;
+    struct api *api;
+    struct kv_range range;
+    struct buf header;
+    struct timer deadline;
+    bool expired;
+};
+
+static enum http_pull pull_range(struct http_source *source, struct buf *out, size_t max)
+{
+    struct lazy_range *l = CONTAINER_OF(source, struct lazy_range, source);
+    if (l->expired)
+        return HTTP_PULL_FAIL;
+    size_t n = l->header.n < max ? l->header.n : max;
+    buf_append(out, l->header.p, n);
+    buf_consume(&l->header, n);
+    if (n == max)
+        return HTTP_PULL_MORE;
+    enum rc rc = kv_range_read(&l->range, out, max - n);
+    if (rc == RC_OK)
+        return HTTP_PULL_MORE;
+    return rc == RC_END ? HTTP_PULL_END : HTTP_PULL_FAIL;
+}
+
+static void release_range(struct http_source *source)
+{
+    struct lazy_range *l = CONTAINER_OF(source, struct lazy_range, source);
+    timer_stop(l->api->opt.env->timers, &l->deadline);
+    kv_range_close(&l->range);
+    buf_fini(&l->header);
+    l->api->lazy_ranges--;
+    free(l);
+}
+
+/* A reader this slow holds up compaction: its stream ends at the next pull. */
+static void range_expired(struct timer *t)
+{
+    struct lazy_range *l = CONTAINER_OF(t, struct lazy_range, deadline);
+    l->expired = true;
+    log_debug(l->api->opt.env->log, "api.slow_range", "revision", I64(l->range.at));
+}
+
+static void reply_lazily(struct api *a, struct rpc_call *call, struct kv_range *range,
+                         const struct pb_response_header *header)
+{
+    static const struct http_source_ops ops = {pull_range, release_range};
+    if (a->lazy_ranges >= API_LAZY_RANGES_MAX) {
+        kv_range_close(range);
+        rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
+                      "too many large answers are being sent at once; use limit, or try again");
+        return;
+    }
+    struct lazy_range *l = mem_zalloc(sizeof(*l));
+    l->source.ops = &ops;
+    l->api = a;
+    l->range = *range;
+    l->deadline.fire = range_expired;
+    codec_header(header, &l->header);
+    kv_range_pin(&l->range);
+    env_after(a->opt.env, &l->deadline, (uint64_t)API_PIN_MS_MAX * NS_PER_MS);
+    a->lazy_ranges++;
+    rpc_reply_source(call, &l->source, l->header.n + l->range.body_len);
+}
+
+static void range_now(struct api *a, struct rpc_call *call, void *request)
+{
+    struct kv_range range;
+    enum etcd_error e = kv_range_open(state_kv(a->state), request, &range);
+    if (e != ETCD_OK) {
+        rpc_fail_etcd(call, e, NULL);
+        return;
+    }
+    struct pb_response_header header = api_header(a);
+    header.revision = range.revision;
+    if (range.body_len > API_WHOLE_BYTES_MAX) {
+        reply_lazily(a, call, &range, &header);
+        return;
+    }
+    struct buf body = {0};
+    buf_reserve(&body, RPC_FRAME_LEN + codec_header_len(&header) + range.body_len);
+    rpc_body_begin(&body);
+    codec_header(&header, &body);
+    enum rc rc = kv_range_read(&range, &body, range.body_len);
+    kv_range_close(&range);
+    if (rc == RC_END) {
+        rpc_reply(call, &body);
+        return;
+    }
+    buf_fini(&body);
+    rpc_fail_etcd(call, ETCD_CORRUPT, "stored data is damaged; see the server's log");
+}
+
+void serve_range(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct api *a = arg;
+    struct pb_range_request *r = arena_alloc(&call->arena, sizeof(*r));
+    if (codec_range_request_parse(message, r) != RC_OK) {
+        bad_message(call);
+        return;
+    }
+    enum etcd_error e = check_range(r);
+    if (e != ETCD_OK)
+        rpc_fail_etcd(call, e, NULL);
+    else
+        api_read(a, call, r->serializable, range_now, r);
+}
+
+/* ---- Writes ---- */
+
+void serve_put(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct pb_put_request r;
+    if (codec_put_request_parse(message, &r) != RC_OK) {
+        bad_message(call);
+        return;
+    }
+    enum etcd_error e = check_put(&r);
+    if (e != ETCD_OK)
+        rpc_fail_etcd(call, e, NULL);
+    else
+        api_propose(arg, call, RAFT_REQUEST_PUT, message, put_cost(&r));
+}
+
+void serve_delete_range(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct pb_delete_range_request r;
+    if (!api_decode(call, &wire_delete_range_request, message, &r))
+        return;
+    enum etcd_error e = check_delete(&r);
+    if (e != ETCD_OK)
+        rpc_fail_etcd(call, e, NULL);
+    else
+        api_propose(arg, call, RAFT_REQUEST_DELETE_RANGE, message, 0);
+}
+
+static void read_txn_now(struct api *a, struct rpc_call *call, void *request)
+{
+    struct state_reply reply = {.raft_term = quorum_term(a->quorum)};
+    rpc_body_begin(&reply.body);
+    state_read_txn(a->state, request, &reply);
+    if (reply.error == ETCD_OK) {
+        rpc_reply(call, &reply.body);
+        return;
+    }
+    buf_fini(&reply.body);
+    rpc_fail_etcd(call, reply.error, NULL);
+}
+
+void serve_txn(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct api *a = arg;
+    struct pb_txn_request *r = arena_alloc(&call->arena, sizeof(*r));
+    if (!api_decode(call, &wire_txn_request, message, r))
+        return;
+    enum etcd_error e = check_txn(r, a->opt.txn_ops_max);
+    if (e != ETCD_OK)
+        rpc_fail_etcd(call, e, NULL);
+    else if (txn_is_read_only(r))
+        api_read(a, call, txn_is_serializable(r), read_txn_now, r);
+    else
+        api_propose(a, call, RAFT_REQUEST_TXN, message, txn_cost(r));
+}
+
+void serve_compact(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct pb_compaction_request r;
+    if (api_decode(call, &wire_compaction_request, message, &r))
+        api_propose(arg, call, RAFT_REQUEST_COMPACTION, message, 0);
+}

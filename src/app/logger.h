@@ -1,0 +1,27 @@
+/* logger - where events go: JSON lines as etcd's (zap), or lines for people.
+ *
+ * A line is written with one write() per output, so lines of several processes do not mix. An
+ * output that cannot be written is left alone: a full disk must not stop the server for its log. */
+#ifndef MOAT_APP_LOGGER_H
+#define MOAT_APP_LOGGER_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define LOGGER_OUTPUTS_MAX 8
+
+struct logger {
+    struct log log;
+    bool json;
+    int fds[LOGGER_OUTPUTS_MAX];
+    size_t fd_n;
+    struct buf line;
+};
+
+/* Open the outputs: "stderr", "stdout", or a file to append to. */
+MUST_USE enum rc logger_init(struct logger *l, enum log_level level, bool json,
+                             char *const *outputs, size_t output_n, struct err *err);
+void logger_fini(struct logger *l);
+
+#endif

@@ -1,0 +1,433 @@
+/*~ 1. This is where a server is put together; docs/ARCHITECTURE.md goes on from here with the way
+ * of a put. What talks to the outside is src/io; everything between is given an env and knows no
+ * more. */
+#include "app/server.h"
+
+#include "api/api.h"
+#include "app/datadir.h"
+#include "app/ids.h"
+#include "app/logger.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "io/listener.h"
+#include "io/process.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TRAILING_ENTRIES 5000u /* kept behind what storage holds (--snapshot-catchup-entries) */
+#define HTTP_BUDGET      (512ull << 20) /* bytes that may wait in connections */
+
+struct server {
+    const struct conf *conf;
+    struct logger logger;
+    struct io_loop *loop;
+    struct env *env;
+    struct datadir dir;
+    uint64_t member_id;
+    uint64_t cluster_id;
+    struct storage *storage;
+    struct state *state;
+    struct quorum *quorum;
+    struct wal *wal;
+    struct api *api;
+    struct http_budget budget;
+    struct http_limits http_limits;
+    struct io_listener **listeners;
+    size_t listener_n;
+    const char **peer_urls; /* texts, for the member list */
+    const char **client_urls;
+    uint64_t trimmed;
+    bool wal_full;
+    bool store_full;
+    enum rc fatal;
+    struct err *err; /* server_run's */
+};
+
+/* Nothing can be written safely any more: stop, and say why. What was acknowledged is on disk. */
+static void stop_for(struct server *s, enum rc rc, const char *sentence)
+{
+    if (s->fatal != RC_OK)
+        return;
+    s->fatal = rc;
+    err_set(s->err, rc, "%s", sentence);
+    log_error(s->env->log, "server.stopping", "why", STR(sentence));
+    if (s->api)
+        api_read_only(s->api, sentence);
+    io_loop_stop(s->loop);
+}
+
+static void note_space(struct server *s)
+{
+    if (s->api)
+        api_no_space(s->api, s->wal_full || s->store_full);
+}
+
+/* ---- What the log says ---- */
+
+static void on_durable(void *arg, uint64_t index)
+{
+    struct server *s = arg;
+    quorum_durable(s->quorum, index);
+}
+
+static void on_wal_error(void *arg, enum rc rc, const char *sentence)
+{
+    struct server *s = arg;
+    if (rc != RC_NO_SPACE) {
+        stop_for(s, rc, sentence);
+        return;
+    }
+    s->wal_full = true;
+    note_space(s);
+    log_warn(s->env->log, "wal.no_space", "what", STR(sentence), "effect",
+             STR("writes are refused, reads go on; writing resumes when there is room"));
+}
+
+static void on_wal_room(void *arg)
+{
+    struct server *s = arg;
+    s->wal_full = false;
+    note_space(s);
+    log_info(s->env->log, "wal.room_again");
+}
+
+static void load_entry(void *arg, const struct wal_entry *e)
+{
+    struct server *s = arg;
+    quorum_load(s->quorum, e);
+}
+
+/* ---- What consensus says ---- */
+
+static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
+{
+    struct server *s = arg;
+    api_applied(s->api, e, ctx);
+}
+
+static void on_drop(void *arg, void *ctx)
+{
+    struct server *s = arg;
+    api_dropped(s->api, ctx);
+}
+
+static void on_fatal(void *arg, const char *sentence)
+{
+    stop_for(arg, RC_CORRUPT, sentence);
+}
+
+/* ---- What the state machine says ---- */
+
+static void on_configuration(void *arg, uint64_t *index, struct buf *out)
+{
+    struct server *s = arg;
+    quorum_configuration(s->quorum, index, out);
+}
+
+static void on_flushed(void *arg, uint64_t safe_index)
+{
+    struct server *s = arg;
+    if (safe_index >= s->trimmed + s->conf->snapshot_count) {
+        quorum_trim(s->quorum, safe_index, TRAILING_ENTRIES);
+        s->trimmed = safe_index;
+    }
+    api_flushed(s->api);
+}
+
+static void on_storage(void *arg, enum rc rc)
+{
+    struct server *s = arg;
+    if (rc != RC_OK && rc != RC_NO_SPACE) {
+        char sentence[ERR_TEXT_MAX];
+        snprintf(sentence, sizeof(sentence),
+                 "%s: %s; everything acknowledged is in the log and is applied again at the next "
+                 "start, once the disk is sound",
+                 s->dir.db, rc_text(rc));
+        stop_for(s, rc, sentence);
+        return;
+    }
+    s->store_full = rc == RC_NO_SPACE;
+    note_space(s);
+    if (s->store_full)
+        log_warn(s->env->log, "store.no_space", "file", STR(s->dir.db), "effect",
+                 STR("writes are refused, reads go on; writing resumes when there is room"));
+    else
+        log_info(s->env->log, "store.room_again", "file", STR(s->dir.db));
+}
+
+/* ---- The loop ---- */
+
+/*~ 4. The end of a turn: first the disk gets its next batch, then the state machine its slice of
+ * sweeping, and after this io flushes every connection that has something to send, once. */
+static void on_turn(void *arg)
+{
+    struct server *s = arg;
+    quorum_flush(s->quorum);
+    if (state_turn(s->state))
+        io_loop_again(s->loop);
+}
+
+static void on_signal(void *arg, int signum)
+{
+    struct server *s = arg;
+    log_info(s->env->log, "server.signal", "number", I64(signum));
+    io_loop_stop(s->loop);
+}
+
+static struct layer *on_accept(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return http_conn_new(&(struct http_options){.env = s->env,
+                                                .handler = api_handler(s->api),
+                                                .limits = s->http_limits,
+                                                .budget = &s->budget,
+                                                .peer = peer});
+}
+
+/* ---- Start ---- */
+
+static const char **url_texts(const struct conf_urls *urls)
+{
+    const char **texts = mem_calloc(urls->n, sizeof(*texts));
+    for (size_t i = 0; i < urls->n; i++)
+        texts[i] = urls->v[i].text;
+    return texts;
+}
+
+static void compute_ids(struct server *s)
+{
+    const struct conf *c = s->conf;
+    s->peer_urls = url_texts(&c->initial_advertise_peer_urls);
+    s->client_urls = url_texts(&c->advertise_client_urls);
+    s->member_id =
+        ids_member(s->peer_urls, c->initial_advertise_peer_urls.n, c->initial_cluster_token);
+    uint64_t members[1] = {s->member_id};
+    s->cluster_id = ids_cluster(members, 1);
+}
+
+static enum rc open_state(struct server *s, struct state_restored *restored, struct err *err)
+{
+    const struct conf *c = s->conf;
+    uint64_t quota = c->quota_backend_bytes > 0 ? (uint64_t)c->quota_backend_bytes : 0;
+    enum rc rc = store_open(&(struct store_options){.path = s->dir.db,
+                                                    .quota_bytes = quota,
+                                                    .cluster_id = s->cluster_id,
+                                                    .member_id = s->member_id,
+                                                    .log = s->env->log,
+                                                    .faults = s->env->faults},
+                            &s->storage, err);
+    if (rc != RC_OK)
+        return rc;
+    s->state = state_new(&(struct state_options){.env = s->env,
+                                                 .storage = s->storage,
+                                                 .cluster_id = s->cluster_id,
+                                                 .member_id = s->member_id,
+                                                 .quota_bytes = c->quota_backend_bytes,
+                                                 .arg = s,
+                                                 .configuration = on_configuration,
+                                                 .on_flushed = on_flushed,
+                                                 .on_storage = on_storage});
+    return state_restore(s->state, restored, err);
+}
+
+static void make_api(struct server *s)
+{
+    const struct conf *c = s->conf;
+    s->budget.max = HTTP_BUDGET;
+    s->http_limits.streams = c->max_concurrent_streams;
+    s->api =
+        api_new(&(struct api_options){.env = s->env,
+                                      .storage = s->storage,
+                                      .member = {.id = s->member_id,
+                                                 .name = c->name,
+                                                 .peer_urls = s->peer_urls,
+                                                 .peer_url_count = c->initial_advertise_peer_urls.n,
+                                                 .client_urls = s->client_urls,
+                                                 .client_url_count = c->advertise_client_urls.n},
+                                      .request_bytes_max = c->max_request_bytes,
+                                      .txn_ops_max = (unsigned)c->max_txn_ops,
+                                      .quota_bytes = c->quota_backend_bytes,
+                                      .etcd_version = CONF_ETCD_VERSION,
+                                      .budget = &s->budget});
+}
+
+static enum rc open_log(struct server *s, const struct state_restored *restored, struct err *err)
+{
+    struct buf address = {0};
+    struct wal_recovered found;
+    for (size_t i = 0; i < s->conf->initial_advertise_peer_urls.n; i++)
+        buf_printf(&address, "%s%s", i ? "," : "", s->peer_urls[i]);
+    buf_append_u8(&address, 0);
+    s->quorum = quorum_new(
+        &(struct quorum_options){.env = s->env,
+                                 .member_id = s->member_id,
+                                 .address = (const char *)address.p,
+                                 .election_ms = (uint32_t)s->conf->election_timeout_ms,
+                                 .heartbeat_ms = (uint32_t)s->conf->heartbeat_interval_ms,
+                                 .arg = s,
+                                 .on_apply = on_apply,
+                                 .on_drop = on_drop,
+                                 .on_fatal = on_fatal});
+    api_attach(s->api, s->state, s->quorum);
+    enum rc rc = wal_open(&(struct wal_options){.env = s->env,
+                                                .dir = s->dir.wal,
+                                                .cluster_id = s->cluster_id,
+                                                .member_id = s->member_id,
+                                                .arg = s,
+                                                .on_durable = on_durable,
+                                                .on_error = on_wal_error,
+                                                .on_room = on_wal_room},
+                          restored->index + 1, load_entry, &s->wal, &found, err);
+    if (rc == RC_OK && found.torn)
+        log_info(s->env->log, "wal.torn_tail", "note",
+                 STR("the end of the log was cut: an unfinished write, never acknowledged"));
+    if (rc == RC_OK)
+        rc = quorum_start(s->quorum, s->wal, &found,
+                          &(struct quorum_snapshot){.index = restored->index,
+                                                    .term = restored->term,
+                                                    .conf_index = restored->conf_index,
+                                                    .conf = buf_slice(&restored->conf)},
+                          err);
+    buf_fini(&address);
+    return rc;
+}
+
+static enum rc listen_on(struct server *s, const struct conf_url *url, struct err *err)
+{
+    struct io_listener_options opt = {
+        .limits = IO_LIMITS_DEFAULT, .arg = s, .on_accept = on_accept};
+    opt.address.kind = conf_url_is_socket(url) ? IO_ADDRESS_UNIX : IO_ADDRESS_TCP;
+    opt.address.port = url->port;
+    const char *text = conf_url_is_socket(url) ? url->path : url->host;
+    char *to = conf_url_is_socket(url) ? opt.address.path : opt.address.host;
+    size_t cap = conf_url_is_socket(url) ? sizeof(opt.address.path) : sizeof(opt.address.host);
+    if (strlen(text) >= cap)
+        return err_set(err, RC_LIMIT, "--listen-client-urls: %s is longer than %zu bytes", text,
+                       cap - 1);
+    snprintf(to, cap, "%s", text);
+    enum rc rc = io_listen(s->loop, &opt, &s->listeners[s->listener_n], err);
+    if (rc == RC_OK)
+        s->listener_n++;
+    return rc;
+}
+
+static enum rc listen_all(struct server *s, struct err *err)
+{
+    const struct conf_urls *urls = &s->conf->listen_client_urls;
+    s->listeners = mem_calloc(urls->n, sizeof(struct io_listener *));
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < urls->n && rc == RC_OK; i++)
+        rc = listen_on(s, &urls->v[i], err);
+    return rc;
+}
+
+static enum rc start(struct server *s, struct err *err)
+{
+    struct state_restored restored = {0};
+    enum rc rc = datadir_open(s->env->disk, s->conf->data_dir, s->conf->wal_dir, &s->dir, err);
+    if (rc == RC_OK && s->dir.fresh)
+        rc = conf_check_bootstrap(s->conf, err);
+    if (rc == RC_OK) {
+        compute_ids(s);
+        rc = open_state(s, &restored, err);
+    }
+    if (rc == RC_OK) {
+        make_api(s);
+        rc = open_log(s, &restored, err);
+    }
+    buf_fini(&restored.conf);
+    if (rc == RC_OK)
+        rc = listen_all(s, err);
+    if (rc == RC_OK)
+        rc = io_loop_on_signal(s->loop, on_signal, s, err);
+    if (rc == RC_OK)
+        io_loop_on_turn(s->loop, on_turn, s);
+    return rc;
+}
+
+/* Lines that scripts wait for (etcd's texts), then a few for people. */
+static void announce(struct server *s, bool talk)
+{
+    const struct conf *c = s->conf;
+    log_info(s->env->log, "published local member to cluster through raft", "local-member-id",
+             HEX64(s->member_id), "cluster-id", HEX64(s->cluster_id), "name", STR(c->name));
+    log_info(s->env->log, "ready to serve client requests");
+    for (size_t i = 0; i < c->listen_client_urls.n; i++)
+        log_info(s->env->log, "serving client traffic insecurely; this is strongly discouraged!",
+                 "address", STR(c->listen_client_urls.v[i].text));
+    if (!talk)
+        return;
+    printf("moat %s, serving etcd's v3 API (%s)\n  data     %s\n", MOAT_VERSION, CONF_ETCD_VERSION,
+           s->dir.root);
+    for (size_t i = 0; i < c->listen_client_urls.n; i++)
+        printf("  clients  %s\n", c->listen_client_urls.v[i].text);
+    printf("  try      ETCDCTL_API=3 etcdctl --endpoints %s put hello world\n",
+           c->advertise_client_urls.v[0].text);
+    fflush(stdout);
+}
+
+/* ---- Stop ---- */
+
+/* What is in flight is finished, so that the next start has nothing to replay. */
+static void finish(struct server *s)
+{
+    for (size_t i = 0; i < s->listener_n; i++)
+        io_listener_close(s->listeners[i]);
+    if (s->wal && s->fatal == RC_OK) {
+        worker_drain(s->env->workers, LANE_WAL);
+        enum rc rc = state_sync(s->state);
+        if (rc != RC_OK)
+            log_warn(s->env->log, "server.unfinished_flush", "why", STR(rc_text(rc)), "note",
+                     STR("nothing is lost: the next start applies the log again"));
+    }
+    worker_drain(s->env->workers, LANE_STORE);
+    if (s->loop)
+        io_loop_close_conns(s->loop);
+    api_free(s->api);
+    quorum_free(s->quorum);
+    if (s->wal)
+        wal_close(s->wal);
+    state_free(s->state);
+    storage_close(s->storage);
+    datadir_fini(&s->dir);
+    free(s->listeners);
+    free(s->peer_urls);
+    free(s->client_urls);
+}
+
+static void log_notes(struct server *s)
+{
+    const struct conf_notes *notes = &s->conf->notes;
+    for (size_t i = 0; i < notes->n; i++)
+        log_event(s->env->log, notes->v[i].level, notes->v[i].text,
+                  (const struct log_pair[]){{NULL, {0}}});
+}
+
+enum rc server_run(const struct conf *conf, bool talk, struct err *err)
+{
+    struct server s = {.conf = conf, .err = err};
+    enum rc rc = logger_init(&s.logger, conf->log_level, conf->log_format == CONF_LOG_JSON,
+                             conf->log_outputs.v, conf->log_outputs.n, err);
+    if (rc != RC_OK)
+        return rc;
+    store_catch_sigbus();
+    io_raise_fd_limit();
+    rc = io_loop_new(&(struct io_loop_options){.log = &s.logger.log}, &s.loop, err);
+    if (rc == RC_OK) {
+        s.env = io_loop_env(s.loop);
+        log_notes(&s);
+        rc = start(&s, err);
+        if (rc == RC_OK) {
+            announce(&s, talk);
+            io_loop_run(s.loop);
+            rc = s.fatal;
+        }
+        finish(&s);
+        io_loop_free(s.loop);
+    }
+    logger_fini(&s.logger);
+    return rc;
+}

@@ -1,0 +1,45 @@
+/* inner - what the files of this folder share; not for others. */
+#ifndef MOAT_RPC_INNER_H
+#define MOAT_RPC_INNER_H
+
+#include "rpc/rpc.h"
+
+#define RPC_MESSAGE_MAX_DEFAULT (2u << 20)
+#define RPC_FREE_CALLS_MAX      1024u /* kept for use again */
+
+struct rpc_server {
+    struct http_handler handler;
+    struct rpc_options opt;
+    struct rpc_call *free_calls;
+    size_t free_count;
+    size_t open;
+};
+
+/* ---- call.c: one gRPC call ---- */
+
+/* Judge the request's headers: a call, or NULL when the stream was answered. */
+struct rpc_call *call_begin(struct rpc_server *s, struct http_stream *stream,
+                            const struct http_request *request);
+void call_data(struct rpc_call *call, struct slice piece);
+void call_end(struct rpc_call *call);
+void call_close(struct rpc_call *call);
+
+/* A refusal on a stream that has no call: the status is in the headers, there is no body. */
+void call_refuse(struct http_stream *stream, unsigned http_status, enum grpc_code code,
+                 const char *text, const char *explain);
+
+/* ---- route.c: plain HTTP ---- */
+
+void route_serve(struct rpc_server *s, struct http_stream *stream,
+                 const struct http_request *request);
+
+/* ---- metadata.c ---- */
+
+/* A grpc-timeout value ("10S") in nanoseconds. RC_MALFORMED. */
+MUST_USE enum rc metadata_timeout(struct slice value, uint64_t *out_ns);
+/* Percent-encode for grpc-message. */
+void metadata_encode_text(const char *text, struct buf *out);
+/* Is this content type gRPC's? "application/grpc", or that with a suffix behind + or ;. */
+bool metadata_is_grpc(struct slice content_type);
+
+#endif

@@ -1,0 +1,108 @@
+#include "rpc/rpc.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "rpc/inner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct rpc_server *server_of(struct http_handler *h)
+{
+    return CONTAINER_OF(h, struct rpc_server, handler);
+}
+
+/* What a stream means to us: a call, or one that was answered from its headers alone and whose
+ * body, if it has one, is taken and forgotten. */
+struct exchange {
+    struct http_stream *stream;
+    struct rpc_call *call; /* NULL: answered */
+};
+
+/* gRPC needs HTTP/2; everything with its content type is a call there, and a POST with another one
+ * is refused as grpc-go refuses it. The rest is plain HTTP, in either version. */
+static void *on_request(struct http_handler *h, struct http_stream *stream,
+                        const struct http_request *request)
+{
+    struct rpc_server *s = server_of(h);
+    struct slice type = http_request_header(request, "content-type");
+    struct exchange *x = mem_zalloc(sizeof(*x));
+    x->stream = stream;
+    bool claims = slice_has_prefix(type, SLICE_LIT("application/grpc"));
+    if (request->version == 2 && metadata_is_grpc(type)) {
+        x->call = call_begin(s, stream, request);
+    } else if (request->version == 2 && (claims || slice_eq(request->method, SLICE_LIT("POST")))) {
+        char text[160];
+        snprintf(text, sizeof(text), "invalid gRPC request content-type \"%.*s\"",
+                 (int)(type.n < 64 ? type.n : 64), type.n ? (const char *)type.p : "");
+        call_refuse(stream, 415, GRPC_INVALID_ARGUMENT, text, NULL);
+    } else {
+        route_serve(s, stream, request);
+    }
+    return x;
+}
+
+static void on_data(struct http_handler *h, void *ctx, struct slice piece)
+{
+    struct exchange *x = ctx;
+    (void)h;
+    if (x->call)
+        call_data(x->call, piece);
+    else
+        http_stream_consumed(x->stream, piece.n);
+}
+
+static void on_end(struct http_handler *h, void *ctx)
+{
+    struct exchange *x = ctx;
+    (void)h;
+    if (x->call)
+        call_end(x->call);
+}
+
+static void on_close(struct http_handler *h, void *ctx, enum rc why)
+{
+    struct exchange *x = ctx;
+    (void)h;
+    (void)why;
+    if (x->call)
+        call_close(x->call);
+    free(x);
+}
+
+static const struct http_handler_ops handler_ops = {on_request, on_data, on_end, on_close};
+
+struct rpc_server *rpc_server_new(const struct rpc_options *opt)
+{
+    struct rpc_server *s = mem_zalloc(sizeof(*s));
+    s->handler.ops = &handler_ops;
+    s->opt = *opt;
+    if (s->opt.message_max == 0)
+        s->opt.message_max = RPC_MESSAGE_MAX_DEFAULT;
+    for (size_t i = 1; i < opt->method_count; i++) /* found by bisection */
+        must(slice_cmp(slice_str(opt->methods[i - 1].path), slice_str(opt->methods[i].path)) < 0);
+    return s;
+}
+
+void rpc_server_free(struct rpc_server *s)
+{
+    if (!s)
+        return;
+    must(s->open == 0);
+    while (s->free_calls) {
+        struct rpc_call *call = s->free_calls;
+        s->free_calls = call->in.next_free;
+        free(call);
+    }
+    free(s);
+}
+
+struct http_handler *rpc_server_handler(struct rpc_server *s)
+{
+    return &s->handler;
+}
+
+size_t rpc_server_calls(const struct rpc_server *s)
+{
+    return s->open;
+}
