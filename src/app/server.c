@@ -230,7 +230,10 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
                                                  .configuration = on_configuration,
                                                  .on_flushed = on_flushed,
                                                  .on_storage = on_storage});
-    return state_restore(s->state, restored, err);
+    rc = state_restore(s->state, restored, err);
+    if (rc == RC_OK)
+        store_trim_resident(s->storage); /* the walk over all revisions mapped the whole file */
+    return rc;
 }
 
 static void make_api(struct server *s)

@@ -29,7 +29,7 @@ void buf_reserve(struct buf *b, size_t more)
 
 uint8_t *buf_extend(struct buf *b, size_t n)
 {
-    buf_reserve(b, n);
+    buf_reserve(b, n ? n : 1); /* so that there is a place, also for nothing */
     uint8_t *at = b->p + b->n;
     b->n += n;
     return at;
@@ -62,7 +62,8 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_start(args, fmt);
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
+    char none[1];
+    int n = vsnprintf(none, sizeof(none), fmt, args);
     va_end(args);
     must(n >= 0);
     buf_reserve(b, (size_t)n + 1);

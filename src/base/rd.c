@@ -22,7 +22,7 @@ uint8_t rd_u8(struct rd *r)
 uint16_t rd_u16(struct rd *r)
 {
     struct slice s = rd_bytes(r, 2);
-    return s.n ? (uint16_t)(s.p[0] | s.p[1] << 8) : 0;
+    return s.n ? (uint16_t)(s.p[0] | (unsigned)s.p[1] << 8) : 0;
 }
 
 uint32_t rd_u32(struct rd *r)

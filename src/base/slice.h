@@ -50,7 +50,7 @@ static inline bool slice_has_prefix(struct slice s, struct slice prefix)
 /* Without the first n bytes; n <= s.n. */
 static inline struct slice slice_skip(struct slice s, size_t n)
 {
-    return (struct slice){s.p + n, s.n - n};
+    return (struct slice){n ? s.p + n : s.p, s.n - n}; /* NULL + 0 is undefined in C17 */
 }
 
 #endif

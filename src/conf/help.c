@@ -4,13 +4,19 @@
 
 #define WRAP_COLUMNS 78
 
+#ifdef __clang__
+#    define COMPILER __VERSION__
+#else
+#    define COMPILER "gcc " __VERSION__
+#endif
+
 static const char usage[] =
     "Usage:\n"
     "\n"
     "  moat server [flags]          start a server; the same as: etcd [flags]\n"
     "  moat server --version        print versions\n"
     "  moat server -h | --help      print all flags\n"
-    "  moat server --config-file F  read the YAML file F instead of flags and variables\n"
+    "  moat server --config-file F  take the YAML file F alone\n"
     "\n"
     "A flag --some-name may also be set as variable ETCD_SOME_NAME.\n";
 
@@ -23,7 +29,7 @@ void conf_version(struct buf *out)
 {
     buf_append_str(out, "etcd Version: " CONF_ETCD_VERSION "\n"
                         "moat Version: " MOAT_VERSION "\n"
-                        "Compiler: " __VERSION__ "\n"
+                        "Compiler: " COMPILER "\n"
 #if defined(__x86_64__)
                         "OS/Arch: linux/amd64\n"
 #elif defined(__aarch64__)
@@ -96,8 +102,9 @@ void conf_help(struct buf *out)
             wrap(out, flag->help, 4);
         }
     }
-    buf_append_str(out, "\nEvery other flag of etcd 3.4 to 3.7 is known, but does not work in this "
-                        "version or\nchanges nothing in it: see moat-server(1).\n");
+    buf_append_str(out,
+                   "\nEvery other flag of etcd 3.4 to 3.7 is known, but does not work in this\n"
+                   "version or changes nothing in it: see moat-server(1).\n");
 }
 
 static void reference_row(struct buf *out, const struct conf_flag *flag)

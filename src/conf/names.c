@@ -31,7 +31,7 @@ const struct conf_alias conf_aliases[] = {
     {"experimental-snapshot-catch-up-entries", "snapshot-catchup-entries", "3.5 (in the file)"},
     {"experimental-snapshot-catchup-entries", "snapshot-catchup-entries", "3.5, 3.6"},
     {"experimental-warning-apply-duration", "warning-apply-duration", "3.4 to 3.6"},
-    {"experimental-warning-unary-request-duration", "warning-unary-request-duration", "3.5, 3.6"},
+    {"experimental-warning-unary-request-duration", "warning-unary-request-duration", "3.6"},
     {"experimental-watch-progress-notify-interval", "watch-progress-notify-interval", "3.4 to 3.6"},
     {"log-output", "log-outputs", "3.4"},
     {"peer-ca-file", "peer-trusted-ca-file", "up to 3.3"},
@@ -94,7 +94,7 @@ void conf_env_key(const char *name, char out[CONF_ENV_KEY_MAX])
     must(n + strlen(name) < CONF_ENV_KEY_MAX);
     memcpy(out, CONF_ENV_PREFIX, n);
     for (; *name; name++)
-        out[n++] = *name == '-' ? '_' : (char)toupper((unsigned char)*name);
+        out[n++] = (char)(*name == '-' ? '_' : toupper((unsigned char)*name));
     out[n] = '\0';
 }
 

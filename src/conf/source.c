@@ -58,7 +58,7 @@ void conf_note(struct conf_notes *notes, enum log_level level, const char *fmt, 
         return;
     }
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     notes->v = mem_realloc(notes->v, (notes->n + 1) * sizeof(*notes->v));
     notes->v[notes->n++] = (struct conf_note){.level = level, .text = mem_strdup(text)};

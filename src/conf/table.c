@@ -303,7 +303,7 @@ const struct conf_flag conf_flags[] = {
      .since = "3.4"},
     {"warning-unary-request-duration", CONF_LOGGING, CONF_DURATION, CONF_LATER, "300ms", NONE,
      "warn when a request takes longer", .why = "slow requests are not told apart in the log",
-     .since = "3.5"},
+     .since = "3.6"},
 
     {"distributed-tracing-address", CONF_TRACING, CONF_STRING, CONF_NO_EFFECT, "localhost:4317",
      NONE, "collector of traces", .why = unused_tracing, .since = "3.5"},

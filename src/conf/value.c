@@ -277,7 +277,7 @@ enum rc conf_value_check(const struct conf_flag *flag, const char *text, struct 
     case CONF_STRINGS:
         return RC_OK;
     }
-    must(!"a type without a rule");
+    must(false);
     return RC_INVALID;
 }
 
@@ -306,7 +306,7 @@ bool conf_value_same(const struct conf_flag *flag, const char *a, const char *b)
     case CONF_URLS:
         return strcmp(a, b) == 0;
     }
-    must(!"a type without a rule");
+    must(false);
     return false;
 }
 
@@ -348,7 +348,7 @@ void conf_value_store(const struct conf_flag *flag, const char *text, struct con
             rc = conf_urls_parse(slice_str(text), field, NULL);
         break;
     case CONF_DURATION:
-        must(!"no duration has a field yet");
+        must(false); /* none has a field yet */
     }
     must(rc == RC_OK);
 }

@@ -262,7 +262,7 @@ enum rc conf_read_file(const char *path, struct conf_values *values, struct err 
                      CONF_FILE_BYTES_MAX);
     else
         rc = conf_read_yaml(path, buf_slice(&bytes), values, err);
-    fclose(file);
+    (void)fclose(file);
     buf_fini(&bytes);
     return rc;
 }

@@ -97,7 +97,8 @@ bool http_conn_over_budget(const struct http_conn *c);
 
 /* stream.c */
 MUST_USE struct http_stream *http_stream_new(struct http_conn *c);
-/* Copy one request header; the name is lowered. False: over the list limit, and not kept. */
+/* Copy one request header; the name is lower case and not empty. False: over the list limit, and
+ * not kept. */
 MUST_USE bool http_stream_add(struct http_stream *s, struct slice name, struct slice value);
 /* Count a header that is kept elsewhere (a pseudo header) against the list limit. */
 MUST_USE bool http_stream_count(struct http_stream *s, size_t name, size_t value);

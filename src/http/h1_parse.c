@@ -177,7 +177,10 @@ static struct h1_refusal parse_field(struct slice line, struct http_stream *s)
         return bad("malformed header name"); /* also white space before the colon: 5.1 */
     if (!all_in(line, IN_VALUE))
         return bad("control character in header value");
-    if (!http_stream_add(s, name, trim(line)))
+    uint8_t *lower = arena_alloc(&s->arena, name.n);
+    for (size_t i = 0; i < name.n; i++)
+        lower[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] | 0x20 : name.p[i];
+    if (!http_stream_add(s, slice_of(lower, name.n), trim(line)))
         return (struct h1_refusal){431, "header list too large"};
     return accepted;
 }

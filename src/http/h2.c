@@ -27,6 +27,13 @@ bool h2_rate_hit(struct h2 *h, struct h2_rate *rate)
     return false;
 }
 
+struct http_stream *h2_find(struct h2 *h, int32_t id)
+{
+    if (!h->recent || h->recent->id != id)
+        h->recent = nghttp2_session_get_stream_user_data(h->session, id);
+    return h->recent;
+}
+
 void h2_fail(struct h2 *h)
 {
     if (h->failed)
@@ -52,7 +59,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     h->head = NULL;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         /* Trailers: nobody reads them, but they count against the same limit. */
-        h->head = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        h->head = h2_find(h, frame->hd.stream_id);
         return 0;
     }
     if (http_conn_over_budget(h->conn)) {
@@ -158,7 +165,7 @@ static int on_headers_recv(struct h2 *h, const nghttp2_frame *frame)
 
 static int on_data_recv(struct h2 *h, const nghttp2_frame *frame)
 {
-    struct http_stream *s = nghttp2_session_get_stream_user_data(h->session, frame->hd.stream_id);
+    struct http_stream *s = h2_find(h, frame->hd.stream_id);
     if (!s)
         return 0;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
@@ -177,7 +184,7 @@ static int on_data_recv(struct h2 *h, const nghttp2_frame *frame)
 
 static int on_rst_recv(struct h2 *h, const nghttp2_frame *frame)
 {
-    struct http_stream *s = nghttp2_session_get_stream_user_data(h->session, frame->hd.stream_id);
+    struct http_stream *s = h2_find(h, frame->hd.stream_id);
     if (s)
         s->peer_reset = true;
     /* CVE-2023-44487: opening and resetting is free for the peer and never full. */
@@ -222,9 +229,10 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *p,
                          size_t n, void *user)
 {
+    (void)session;
     (void)flags;
     struct h2 *h = user;
-    struct http_stream *s = nghttp2_session_get_stream_user_data(session, id);
+    struct http_stream *s = h2_find(h, id);
     if (s)
         http_stream_data(s, slice_of(p, n));
     else
@@ -248,12 +256,13 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
 {
     (void)error;
     struct h2 *h = user;
-    struct http_stream *s = nghttp2_session_get_stream_user_data(session, id);
+    struct http_stream *s = h2_find(h, id);
     if (!s)
         return 0;
     /* What the handler never gave back must not be missing from the connection's window. */
     if (s->unconsumed)
         nghttp2_session_consume_connection(session, s->unconsumed);
+    h->recent = NULL;
     if (h->head == s)
         h->head = NULL;
     http_stream_over(s, s->ended ? RC_OK : s->peer_reset ? RC_CANCELED : RC_CLOSED);
@@ -382,7 +391,9 @@ static nghttp2_option *make_options(void)
     nghttp2_option *opt;
     must(nghttp2_option_new(&opt) == 0);
     nghttp2_option_set_no_auto_window_update(opt, 1);
-    nghttp2_option_set_no_closed_streams(opt, 1); /* else 100 bytes a request, for ever */
+    /* Closed streams are kept for RFC 7540's priority tree, without end when streams are. The
+     * setting NO_RFC7540_PRIORITIES alone would do. */
+    nghttp2_option_set_no_closed_streams(opt, 1);
     nghttp2_option_set_max_outbound_ack(opt, HTTP_CONTROL_QUEUE_MAX);
     nghttp2_option_set_max_continuations(opt, HTTP_CONTINUATIONS_MAX);
     /* h2_rate_hit counts resets, by our clock; nghttp2 would count by one of its own. */

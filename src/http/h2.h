@@ -19,23 +19,25 @@ struct h2_rate {
 struct h2 {
     nghttp2_session *session;
     struct http_conn *conn;
-    struct http_stream *head; /* whose header block is being received */
-    struct list ready;        /* streams with a response to submit */
-    struct buf *out;          /* emit's, while it runs */
-    size_t out_stop;          /* out is full at this size */
-    size_t frame_at;          /* in out: the header of the DATA frame under way */
-    uint64_t idle_since_ns;   /* no streams since */
-    uint32_t error;           /* what to say GOAWAY with; 0: all is well */
-    bool settled;             /* the peer's first SETTINGS arrived: its preface is complete */
-    bool failed;              /* the last GOAWAY is queued */
-    bool going_away;          /* asked to shut down */
+    struct http_stream *head;   /* whose header block is being received */
+    struct http_stream *recent; /* found last: frames of one stream come in a row */
+    struct list ready;          /* streams with a response to submit */
+    struct buf *out;            /* emit's, while it runs */
+    size_t out_stop;            /* out is full at this size */
+    size_t frame_at;            /* in out: the header of the DATA frame under way */
+    uint64_t idle_since_ns;     /* no streams since */
+    uint32_t error;             /* what to say GOAWAY with; 0: all is well */
+    bool settled;               /* the peer's first SETTINGS arrived: its preface is complete */
+    bool failed;                /* the last GOAWAY is queued */
+    bool going_away;            /* asked to shut down */
     struct h2_rate resets_in;
     struct h2_rate resets_out;
 };
 
 /* h2.c */
-bool h2_rate_hit(struct h2 *h, struct h2_rate *rate); /* one more; false: too many */
-void h2_fail(struct h2 *h);                           /* queue the last GOAWAY, with h->error */
+bool h2_rate_hit(struct h2 *h, struct h2_rate *rate);  /* one more; false: too many */
+struct http_stream *h2_find(struct h2 *h, int32_t id); /* NULL: gone, or never taken */
+void h2_fail(struct h2 *h);                            /* queue the last GOAWAY, with h->error */
 void h2_check_over(struct h2 *h); /* finish the connection when its session is through */
 
 /* h2_send.c */

@@ -35,10 +35,6 @@ static nghttp2_nv nv_of(struct slice name, struct slice value)
 static void submit_trailers(struct h2 *h, struct http_stream *s)
 {
     nghttp2_nv nv[HTTP_RESPONSE_HEADERS];
-    if (s->grpc) {
-        nghttp2_submit_trailer(h->session, s->id, grpc_trailers, ARRAY_LEN(grpc_trailers));
-        return;
-    }
     for (size_t i = 0; i < s->trailer_count; i++)
         nv[i] = nv_of(s->trailers[i].name, s->trailers[i].value);
     nghttp2_submit_trailer(h->session, s->id, nv, s->trailer_count);
@@ -76,7 +72,10 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *p, size_
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     if (s->grpc || s->trailer_count) {
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        submit_trailers(h, s);
+        if (s->grpc)
+            nghttp2_submit_trailer(h->session, s->id, grpc_trailers, ARRAY_LEN(grpc_trailers));
+        else
+            submit_trailers(h, s);
         if (n == 0)
             out->n = h->frame_at; /* nghttp2 sends no frame for nothing */
     }
@@ -103,7 +102,7 @@ int h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void 
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     if (!rst && !end)
         return 0;
-    struct http_stream *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    struct http_stream *s = h2_find(h, frame->hd.stream_id);
     if (!s)
         return 0;
     /* CVE-2025-8671: a peer that makes us reset its streams has them as cheaply as one that
@@ -248,9 +247,6 @@ enum rc h2_emit(struct http_conn *c, struct buf *out, size_t max)
         submit_ready(h);
         if (h->error != 0)
             h2_fail(h);
-        if (!nghttp2_session_want_write(
-                h->session)) /* mem_send would go on behind the last GOAWAY */
-            break;
         const uint8_t *p;
         n = nghttp2_session_mem_send(h->session, &p);
         if (n > 0)

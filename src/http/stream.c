@@ -43,11 +43,6 @@ static void stream_grow_headers(struct http_stream *s)
     s->header_cap = cap;
 }
 
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
 bool http_stream_add(struct http_stream *s, struct slice name, struct slice value)
 {
     if (!http_stream_count(s, name.n, value.n))
@@ -55,8 +50,7 @@ bool http_stream_add(struct http_stream *s, struct slice name, struct slice valu
     if (s->request.header_count == s->header_cap)
         stream_grow_headers(s);
     uint8_t *p = arena_alloc(&s->arena, name.n + value.n);
-    for (size_t i = 0; i < name.n; i++)
-        p[i] = lower(name.p[i]);
+    memcpy(p, name.p, name.n);
     if (value.n)
         memcpy(p + name.n, value.p, value.n);
     /* headers is const to the handler; the array is ours, from stream_grow_headers. */

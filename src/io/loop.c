@@ -177,7 +177,8 @@ void io_loop_free(struct io_loop *loop)
     io_loop_close_conns(loop);
     io_workers_free(loop->workers);
     close_handles(loop);
-    uv_run(&loop->uv, UV_RUN_DEFAULT); /* the close callbacks */
+    while (uv_loop_alive(&loop->uv)) /* once more should a last callback have asked to stop */
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
     must(uv_loop_close(&loop->uv) == 0);
     timers_fini(&loop->timers);
     buf_fini(&loop->out);
@@ -188,11 +189,16 @@ void io_loop_free(struct io_loop *loop)
 void io_loop_run(struct io_loop *loop)
 {
     uv_run(&loop->uv, UV_RUN_DEFAULT);
+    loop->stop_asked = false;
     turn_end(loop);
+    /* Asked to stop once more, in that very turn: we have, so this run only takes note of it. */
+    if (loop->stop_asked)
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
 void io_loop_stop(struct io_loop *loop)
 {
+    loop->stop_asked = true;
     uv_stop(&loop->uv);
 }
 

@@ -33,6 +33,7 @@ struct io_loop {
     void (*on_signal)(void *arg, int signum);
     void *on_signal_arg;
     bool again;
+    bool stop_asked;
 
     struct list conns;     /* all of them */
     struct list dirty;     /* those with something to flush */

@@ -7,9 +7,9 @@
 
 #define RUN_CAP_MIN 2u
 #define NOTE_BITS   30
-#define NOTE_MAX    ((1u << NOTE_BITS) - 1)
+#define NOTE_MAX    INDEX_SIZE_MAX
 
-_Static_assert(NOTE_MAX == INDEX_SIZE_MAX, "a put's size is its note");
+_Static_assert(NOTE_MAX >> NOTE_BITS == 0, "a put's size is its note");
 
 /* Records r[head … head + n - 1]. The front moves up as compaction drops the oldest. */
 struct history_run {

@@ -8,7 +8,8 @@
  * A key's history is etcd's keyIndex: generations, each from a creation to a tombstone. Of the
  * generation that compaction has eaten into, the creation revision and the number of dropped
  * revisions are kept, so create_revision and version stay exact.
- * Memory: about 100 bytes beside the key for a key with one revision. */
+ * Memory: about 60 bytes beside the key for a key with one revision, 120 once it was rewritten and
+ * compacted. */
 #ifndef MOAT_KV_INDEX_H
 #define MOAT_KV_INDEX_H
 

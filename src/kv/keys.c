@@ -118,7 +118,7 @@ void keys_put(struct keys *k, unsigned at, struct entry *e)
     size_t common = common_len(key, slice_of(near->key, k->skip));
     if (common < k->skip)
         set_skip(k, common);
-    memmove(&k->of[at + 1], &k->of[at], (k->n - at) * sizeof(k->of[0]));
+    memmove(&k->of[at + 1], &k->of[at], (k->n - at) * sizeof(struct entry *));
     memmove(&k->head[at + 1], &k->head[at], (k->n - at) * sizeof(k->head[0]));
     k->of[at] = e;
     k->head[at] = head_of(key, k->skip);
@@ -130,7 +130,7 @@ struct entry *keys_take(struct keys *k, unsigned at)
     must(at < k->n);
     struct entry *e = k->of[at];
     k->n--;
-    memmove(&k->of[at], &k->of[at + 1], (k->n - at) * sizeof(k->of[0]));
+    memmove(&k->of[at], &k->of[at + 1], (k->n - at) * sizeof(struct entry *));
     memmove(&k->head[at], &k->head[at + 1], (k->n - at) * sizeof(k->head[0]));
     return e;
 }
@@ -138,7 +138,7 @@ struct entry *keys_take(struct keys *k, unsigned at)
 static void keys_set(struct keys *k, struct entry *const *e, unsigned n)
 {
     must(n <= NODE_CAP);
-    memcpy(k->of, e, n * sizeof(k->of[0]));
+    memcpy(k->of, e, n * sizeof(struct entry *));
     k->n = n;
     /* What the first and the last have in common, all have. */
     if (n > 0)

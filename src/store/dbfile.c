@@ -302,7 +302,8 @@ enum rc dbfile_judge(int fd, const char *path, struct dbfile *out, struct err *e
 {
     struct stat st;
     if (fstat(fd, &st))
-        return err_set(err, rc_of_errno(errno), "cannot look at %s: %s", path, strerror(errno));
+        return err_set(err, rc_of_errno(errno), "cannot look at %s: %s", path,
+                       rc_text(rc_of_errno(errno)));
     if (!S_ISREG(st.st_mode))
         return err_set(err, RC_INVALID, "%s is not a regular file", path);
     struct dbfile f = {.size = (uint64_t)st.st_size};

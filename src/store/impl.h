@@ -53,7 +53,11 @@ static inline struct slice slice_of_val(const MDB_val *v)
 /* LMDB takes what it only reads as void *. */
 static inline MDB_val val_of(struct slice s)
 {
-    return (MDB_val){s.n, (void *)(uintptr_t)s.p};
+    union {
+        const void *ours;
+        void *theirs;
+    } p = {.ours = s.p};
+    return (MDB_val){s.n, p.theirs};
 }
 
 /* batch.c: put ops into an open transaction; and how many bytes the file may grow by for them. */

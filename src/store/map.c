@@ -22,10 +22,10 @@ static struct slot {
     char path[PATH_ROOM];
 } slots[SLOTS];
 
-const uint8_t *map_base(const void *within, uint32_t page_bytes)
+uint8_t *map_base(void *within, uint32_t page_bytes)
 {
     must(page_bytes > 0 && (page_bytes & (page_bytes - 1)) == 0);
-    const uint8_t *page = (const uint8_t *)within - ((uintptr_t)within & (page_bytes - 1));
+    uint8_t *page = (uint8_t *)within - ((uintptr_t)within & (page_bytes - 1));
     return page - load_u64(page) * page_bytes;
 }
 
@@ -86,25 +86,19 @@ void map_catch_sigbus(void)
     must(sigaction(SIGBUS, &sa, NULL) == 0);
 }
 
-/* The system calls take addresses that they do not write to as void *. */
-static void *at_address(uintptr_t at)
-{
-    return (void *)at;
-}
-
 bool map_resident(const struct map *m, struct slice s)
 {
     if (s.n == 0)
         return true;
     must(s.p >= m->base && (uint64_t)(s.p - m->base) + s.n <= m->n);
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t at = (uintptr_t)s.p & ~(page - 1);
-    uintptr_t end = (uintptr_t)s.p + s.n;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t end = (size_t)(s.p - m->base) + s.n;
+    size_t at = (size_t)(s.p - m->base) & ~(page - 1);
     unsigned char present[CHUNK];
     while (at < end) {
         size_t n = (end - at + page - 1) / page;
         n = n < CHUNK ? n : CHUNK;
-        if (mincore(at_address(at), n * page, present))
+        if (mincore(m->base + at, n * page, present))
             return true; /* cannot say: read it, as one would without asking */
         for (size_t i = 0; i < n; i++)
             if (!(present[i] & 1))
@@ -118,5 +112,5 @@ void map_trim(const struct map *m, uint64_t n)
 {
     /* On a shared map of a file this only drops our page table entries; the data stays in the page
      * cache. That it may fail changes nothing. */
-    (void)madvise(at_address((uintptr_t)m->base), n < m->n ? n : m->n, MADV_DONTNEED);
+    (void)madvise(m->base, n < m->n ? n : m->n, MADV_DONTNEED);
 }

@@ -5,12 +5,12 @@
 #include "base/slice.h"
 
 struct map {
-    const uint8_t *base; /* where byte 0 of the file is */
-    uint64_t n;          /* address space */
+    uint8_t *base; /* where byte 0 of the file is; mapped for reading only */
+    uint64_t n;    /* address space */
 };
 
 /* Where the map begins, from any address in a tree page of it: a page begins with its number. */
-const uint8_t *map_base(const void *within, uint32_t page_bytes);
+uint8_t *map_base(void *within, uint32_t page_bytes);
 
 /* Name the file that lies there, for the sentence on SIGBUS. At most a few at once; further ones go
  * unnamed. */

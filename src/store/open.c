@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -62,12 +61,13 @@ static enum rc open_file(struct store *s, struct dbfile *file, struct err *err)
 
 static enum rc sync_dir(struct store *s, struct err *err)
 {
-    char *copy = mem_strdup(s->path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *slash = strrchr(s->path, '/');
+    char *dir = slash ? mem_printf("%.*s/", (int)(slash - s->path), s->path) : mem_strdup(".");
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int code = fd < 0 || fsync(fd) ? errno : 0;
     if (fd >= 0)
         close(fd);
-    free(copy);
+    free(dir);
     return code ? fail(s, code, err, "sync its directory") : RC_OK;
 }
 

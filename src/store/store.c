@@ -242,15 +242,15 @@ static void store_view_close(struct storage_view *v)
 
 /* --- memory --- */
 
-bool store_resident(const struct storage *base, struct slice value)
+bool store_resident(const struct storage *storage, struct slice value)
 {
-    const struct store *s = (const void *)base;
+    const struct store *s = (const void *)storage;
     return map_resident(&s->map, value);
 }
 
-void store_trim_resident(const struct storage *base)
+void store_trim_resident(const struct storage *storage)
 {
-    const struct store *s = (const void *)base;
+    const struct store *s = (const void *)storage;
     map_trim(&s->map, atomic_load(&s->file_bytes));
 }
 

@@ -57,13 +57,13 @@ MUST_USE enum rc store_open(const struct store_options *opt, struct storage **ou
 
 /* Are all pages that the value (from get or scan) lies in present in memory? If not, touching it
  * waits for the disk. One system call for each 16 MiB of value, 1 to 2 µs. */
-bool store_resident(const struct storage *s, struct slice value);
+bool store_resident(const struct storage *storage, struct slice value);
 
 /* Take the file's pages out of this process's VmRSS. They stay in the page cache: the next touch
  * maps 16 of them again, without the disk. Any thread, any time; 7 to 25 µs for each MiB resident.
  * Every page read once counts (a walk over all at start most of all), so call it after such a walk,
  * and on a timer of some seconds. */
-void store_trim_resident(const struct storage *s);
+void store_trim_resident(const struct storage *storage);
 
 /* Process-wide, once, at start: a page that the disk cannot give (file cut short while in use, bad
  * sector) arrives as SIGBUS; end the process with one sentence that names the file, status 1. */

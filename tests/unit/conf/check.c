@@ -23,7 +23,8 @@ void check_load(struct check *check, const char *flags, char *const *envp)
         argv[argc++] = s;
     }
     *check = (struct check){0};
-    check->rc = conf_load(argc, argv, envp ? envp : none, &check->conf, &check->action, &check->err);
+    check->rc =
+        conf_load(argc, argv, envp ? envp : none, &check->conf, &check->action, &check->err);
     free(words);
 }
 

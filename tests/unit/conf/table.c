@@ -120,6 +120,32 @@ static void test_every_name_of_every_etcd_is_known(void **state)
     }
 }
 
+/* The lists come oldest first: a flag's version is that of the first list with any of its names. */
+static void test_since_agrees_with_the_lists(void **state)
+{
+    const char *since[CONF_FLAGS_MAX] = {0};
+    (void)state;
+    for (char **path = lists; *path; path++) {
+        FILE *file = fopen(*path, "r");
+        const char *version = strrchr(*path, '-') + 1;
+        char line[128];
+        assert_non_null(file);
+        while (fgets(line, sizeof(line), file)) {
+            const struct conf_flag *flag = conf_flag_find(slice_of(line, strcspn(line, "\n")));
+            if (flag && !since[flag - conf_flags])
+                since[flag - conf_flags] = version;
+        }
+        fclose(file);
+    }
+    for (size_t i = 0; i < conf_flag_count; i++) {
+        bool listed = since[i] && strncmp(since[i], conf_flags[i].since, 3) == 0;
+        bool is_help = strcmp(conf_flags[i].name, "help") == 0; /* Go's own */
+        if (!listed && !is_help)
+            fail_msg("--%s: since %s, but first in %s", conf_flags[i].name, conf_flags[i].since,
+                     since[i] ? since[i] : "none");
+    }
+}
+
 static void test_unknown_names_are_not_found(void **state)
 {
     (void)state;
@@ -168,6 +194,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_names_variables_and_rows_agree),
         cmocka_unit_test(test_aliases_lead_to_rows_of_other_names),
         cmocka_unit_test(test_every_name_of_every_etcd_is_known),
+        cmocka_unit_test(test_since_agrees_with_the_lists),
         cmocka_unit_test(test_unknown_names_are_not_found),
         cmocka_unit_test(test_keys_of_the_file_match_without_regard_to_case),
         cmocka_unit_test(test_a_misspelling_finds_its_flag),

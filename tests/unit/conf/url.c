@@ -1,5 +1,5 @@
-/* URLs are read as etcd reads them, with its sentences for those it refuses. The verdicts were taken
- * from etcd 3.7.1; where ours is stricter, the line says so. */
+/* URLs are read as etcd reads them, with its sentences for those it refuses. The verdicts were
+ * taken from etcd 3.7.1; where ours is stricter, the line says so. */
 #include "conf/url.h"
 
 #include "base/buf.h"
@@ -52,8 +52,7 @@ static void test_refused(void **state)
         {"127.0.0.1:2379",
          "parse \"127.0.0.1:2379\": first path segment in URL cannot contain colon"},
         {"http://127.0.0.1", "URL address does not have the form \"host:port\": http://127.0.0.1"},
-        {"http:127.0.0.1:1",
-         "URL address does not have the form \"host:port\": http:127.0.0.1:1"},
+        {"http:127.0.0.1:1", "URL address does not have the form \"host:port\": http:127.0.0.1:1"},
         {"http://127.0.0.1:x", "parse \"http://127.0.0.1:x\": invalid port \":x\" after host"},
         {"http://127.0.0.1:1/", "URL must not contain a path: http://127.0.0.1:1/"},
         {":1", "parse \":1\": missing protocol scheme"},

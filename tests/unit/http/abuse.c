@@ -146,6 +146,25 @@ static void request_with_upper_case(int32_t id)
               slice_of(block, sizeof(block) - 1));
 }
 
+static void request_with_length_open(int32_t id)
+{
+    uint8_t block[] = "\x82\x86\x84\x01\x01"
+                      "a\x0f\x0d\x01"
+                      "3";
+    raw_frame(&raw, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id,
+              slice_of(block, sizeof(block) - 1));
+}
+
+static void made_too_long(int32_t id)
+{
+    raw_frame(&raw, NGHTTP2_DATA, 0, id, SLICE_LIT("abcd"));
+}
+
+static void made_too_short(int32_t id)
+{
+    raw_frame(&raw, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, id, SLICE_LIT("ab"));
+}
+
 static void request_open(int32_t id)
 {
     raw_open(&raw, id, "/hold");
@@ -162,6 +181,8 @@ static void test_made_you_reset(void **state)
         {request_open, made_bad_trailers},
         {request_open, made_unfinished_trailers},
         {request_with_length, made_content_length},
+        {request_with_length_open, made_too_long},
+        {request_with_length_open, made_too_short},
         {request_with_upper_case, made_content_length},
     };
     for (size_t w = 0; w < ARRAY_LEN(ways); w++) {
@@ -286,6 +307,33 @@ static void test_control_floods(void **state)
     flood(NGHTTP2_PING, SLICE_LIT("12345678"));
     flood(NGHTTP2_SETTINGS, (struct slice){0});
     flood(NGHTTP2_SETTINGS, slice_of("\x00\x04\x00\x01\x00\x00", 6));
+}
+
+/* The last GOAWAY is the last frame, however much there was to send. */
+static void test_nothing_behind_goaway(void **state)
+{
+    (void)state;
+    raw_get(&raw, 1, "/list?1000000");
+    raw_frame(&raw, NGHTTP2_WINDOW_UPDATE, 0, 1, slice_of("\0\x0f\0\0", 4));
+    raw_frame(&raw, NGHTTP2_WINDOW_UPDATE, 0, 0, slice_of("\0\x0f\0\0", 4));
+    raw_send(&lab, &raw);
+    lab_emit(&lab, 1000);
+    raw_u32(NGHTTP2_PUSH_PROMISE, 1, 0);
+    raw_send(&lab, &raw);
+    lab_flush(&lab);
+    assert_int_equal(raw_goaway(&lab), NGHTTP2_PROTOCOL_ERROR);
+    assert_int_equal(lab.out.p[raw_last(&lab) + 3], NGHTTP2_GOAWAY);
+    set_up_with(&(struct http_limits){.resets_per_s = 1});
+    raw_get(&raw, 1, "/list?1000000");
+    raw_send(&lab, &raw);
+    lab_emit(&lab, 1000);
+    for (int32_t id = 3; id < 9; id += 2) {
+        raw_get(&raw, id, "/wait");
+        raw_u32(NGHTTP2_RST_STREAM, id, NGHTTP2_CANCEL);
+    }
+    raw_send(&lab, &raw);
+    assert_ended_with(NGHTTP2_ENHANCE_YOUR_CALM);
+    assert_int_equal(lab.out.p[raw_last(&lab) + 3], NGHTTP2_GOAWAY);
 }
 
 /* More streams than allowed, before the limit was acknowledged: each refusal is a frame that an
@@ -457,6 +505,7 @@ int main(void)
         TEST(test_continuation_flood),
         TEST(test_empty_data_flood),
         TEST(test_control_floods),
+        TEST(test_nothing_behind_goaway),
         TEST(test_refused_streams_unread),
         TEST(test_answers_unread),
         TEST(test_header_list_limit),

@@ -135,6 +135,19 @@ static void test_expect_answered_early(void **state)
     assert_true(lab.finished);
 }
 
+/* Told to continue, it sends the body, wanted or not: that can be drained. */
+static void test_expect_answered_late(void **state)
+{
+    (void)state;
+    const char *out = lab_talk(&lab, "PUT /late HTTP/1.1\r\n" HOST
+                                     "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    assert_string_equal(out, "HTTP/1.1 100 Continue\r\n\r\n");
+    assert_string_equal(lab_talk(&lab, "a"), OK_HEAD("4") "late");
+    assert_false(lab.finished);
+    out = lab_talk(&lab, "bcGET /sink HTTP/1.1\r\n" HOST "\r\n");
+    assert_string_equal(out, OK_HEAD("2") "ok");
+}
+
 static void test_head(void **state)
 {
     (void)state;
@@ -343,6 +356,7 @@ int main(void)
         TEST(test_waiting_limit),
         TEST(test_expect_continue),
         TEST(test_expect_answered_early),
+        TEST(test_expect_answered_late),
         TEST(test_head),
         TEST(test_drain),
         TEST(test_drain_limit),

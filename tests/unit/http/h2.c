@@ -196,7 +196,7 @@ static void test_connection_window_returned(void **state)
 {
     (void)state;
     set_up_with(&(struct http_limits){.window = 1000}, UINT64_MAX);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 200; i++) { /* 200,000 bytes through a window of 65,535 or less */
         int32_t id = peer_post(&peer, "/hold", 1000, false);
         peer_pump(&peer);
         assert_string_equal(lab_journal(&lab), "request POST /hold a\ndata 1000\n");

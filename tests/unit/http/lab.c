@@ -158,6 +158,8 @@ static void on_data(struct http_handler *handler, void *ctx, struct slice piece)
     if (!is(s, "/sink"))
         buf_append_slice(&s->body, piece);
     http_stream_consumed(s->stream, piece.n);
+    if (is(s, "/late") && s->body.n == piece.n)
+        answer(s, SLICE_LIT("late"));
 }
 
 static void on_end(struct http_handler *handler, void *ctx)

@@ -7,6 +7,7 @@
  *   /unsized?N   /list of unknown length           /trailers?N /unsized with a trailer
  *   /wait        a source that waits for lab_say   /fail       a source that fails after 3 bytes
  *   /hold        never answered, body not consumed /short      a source shorter than its length
+ *   /late        "late", at the first piece of the body
  *   /reset       reset at once                     /sink       body consumed, "ok" at the end */
 #ifndef TEST_HTTP_LAB_H
 #define TEST_HTTP_LAB_H

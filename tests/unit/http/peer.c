@@ -225,13 +225,14 @@ void raw_send(struct lab *l, struct buf *b)
 }
 
 /* Walk the frames that came out; what the last of the type had where a GOAWAY has its error. */
-static unsigned scan(const struct lab *l, uint8_t type, int64_t *error)
+static unsigned scan(const struct lab *l, uint8_t type, int64_t *error, size_t *last)
 {
     unsigned count = 0;
     for (size_t at = 0; at < l->out.n;) {
         const uint8_t *p = l->out.p + at;
         assert_true(l->out.n - at >= 9);
         size_t n = (size_t)p[0] << 16 | (size_t)p[1] << 8 | p[2];
+        *last = at;
         if (p[3] == type) {
             count++;
             if (n >= 8)
@@ -246,12 +247,22 @@ static unsigned scan(const struct lab *l, uint8_t type, int64_t *error)
 unsigned raw_count(const struct lab *l, uint8_t type)
 {
     int64_t error;
-    return scan(l, type, &error);
+    size_t last;
+    return scan(l, type, &error, &last);
 }
 
 int64_t raw_goaway(const struct lab *l)
 {
     int64_t error = -1;
-    scan(l, NGHTTP2_GOAWAY, &error);
+    size_t last;
+    scan(l, NGHTTP2_GOAWAY, &error, &last);
     return error;
+}
+
+size_t raw_last(const struct lab *l)
+{
+    int64_t error;
+    size_t last = 0;
+    scan(l, NGHTTP2_GOAWAY, &error, &last);
+    return last;
 }

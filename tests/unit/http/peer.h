@@ -38,6 +38,7 @@ void raw_get(struct buf *b, int32_t id, const char *path);  /* HEADERS, stream e
 void raw_open(struct buf *b, int32_t id, const char *path); /* HEADERS, stream open */
 void raw_send(struct lab *l, struct buf *b);                /* feed and clear */
 unsigned raw_count(const struct lab *l, uint8_t type);      /* frames that came out */
+size_t raw_last(const struct lab *l);                       /* where the last frame is in out */
 int64_t raw_goaway(const struct lab *l);                    /* error of the last GOAWAY, or -1 */
 
 #endif

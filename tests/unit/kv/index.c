@@ -1,9 +1,9 @@
 /* The index must say at any revision what a full list of everything that happened says, whatever
  * was split, joined, compacted or restored in between. The model keeps that list and answers by
  * looking through it; compaction follows etcd's keyIndex.compact on it. */
+#include "kv/index.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "kv/index.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -406,7 +406,7 @@ static void test_walk_over_changes(void **state)
                 do_put(&m, (unsigned)rng_below(&m.rng, m.keys / 2) * 2 + 1,
                        (struct revision){++m.rev, 0});
             if (rng_below(&m.rng, 3) == 0) /* the key last returned goes */
-                index_drop(m.x, m.key[key], newest_of(&m, key, it.at)->rev);
+                index_drop(m.x, m.key[key], hit.mod);
         }
         assert_false(index_iter_next(&it, &hit));
         index_iter_fini(&it);
@@ -503,8 +503,8 @@ static void test_compaction_keeps(void **state)
     static const struct {
         int64_t c;
         const char *kept; /* k kept, - dropped, one letter for each revision */
-    } rows[] = {{1, "kkkkkk"}, {2, "kkkkkk"},  {3, "kkkkkk"},  {4, "-kkkkk"},  {5, "-kkkkk"},
-                {6, "--kkkk"}, {7, "---kkk"},  {8, "---kkk"},  {11, "---kkk"}, {12, "----kk"},
+    } rows[] = {{1, "kkkkkk"},  {2, "kkkkkk"},  {3, "kkkkkk"}, {4, "-kkkkk"},  {5, "-kkkkk"},
+                {6, "--kkkk"},  {7, "---kkk"},  {8, "---kkk"}, {11, "---kkk"}, {12, "----kk"},
                 {14, "----kk"}, {15, "-----k"}, {16, "------"}};
     struct slice key = SLICE_LIT("foo");
     for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
@@ -588,14 +588,10 @@ static void test_absent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_absent),
-        cmocka_unit_test(test_few_keys),
-        cmocka_unit_test(test_many_keys),
-        cmocka_unit_test(test_walk_over_changes),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_hot_key),
-        cmocka_unit_test(test_compaction_keeps),
-        cmocka_unit_test(test_restore_contradictions),
+        cmocka_unit_test(test_absent),           cmocka_unit_test(test_few_keys),
+        cmocka_unit_test(test_many_keys),        cmocka_unit_test(test_walk_over_changes),
+        cmocka_unit_test(test_memory),           cmocka_unit_test(test_hot_key),
+        cmocka_unit_test(test_compaction_keeps), cmocka_unit_test(test_restore_contradictions),
     };
     return cmocka_run_group_tests_name("kv/index", tests, NULL, NULL);
 }

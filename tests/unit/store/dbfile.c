@@ -3,6 +3,7 @@
 #include "helper.h"
 
 #include "base/cc.h"
+#include "base/mem.h"
 #include "base/rng.h"
 #include "base/wr.h"
 #include "store/dbfile.h"
@@ -138,6 +139,59 @@ static void missing_pages_that_are_free_do_no_harm(void **state)
     assert_true(refused > 0);
 }
 
+/* A file of our own making: header pages, and in page 2 a free list of pages from 3 up to but
+ * without end. The last page is number 100, and nothing behind page 2 is there. */
+static void craft(struct place *p, uint64_t end)
+{
+    uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+    uint8_t *file = mem_zalloc(3 * (size_t)page);
+    for (uint64_t i = 0; i < 2; i++) {
+        uint8_t *m = file + i * page;
+        store_u64(m, i);
+        m[10] = 8; /* header */
+        store_u32(m + 16, 0xBEEFC0DEu);
+        store_u32(m + 20, 1);
+        store_u32(m + 40, page);
+        store_u64(m + 80, i ? 2 : UINT64_MAX); /* root of the free list */
+        store_u64(m + 128, UINT64_MAX);
+        store_u64(m + 136, 100);
+        store_u64(m + 144, i);
+    }
+    uint8_t *tree = file + page + 40;
+    tree[6] = 1;             /* depth */
+    store_u64(tree + 16, 1); /* leaf pages */
+    uint8_t *leaf = file + 2 * (size_t)page;
+    store_u64(leaf, 2);
+    leaf[10] = 2;
+    leaf[12] = 18; /* one node, at 32 */
+    leaf[14] = 32;
+    leaf[16] = 32;
+    store_u32(leaf + 32, (uint32_t)(8 + (end - 3) * 8)); /* its data: a count and the numbers */
+    leaf[38] = 8;                                        /* its key: a transaction number */
+    store_u64(leaf + 48, end - 3);
+    for (uint64_t i = 3; i < end; i++)
+        store_u64(leaf + 56 + (i - 3) * 8, end - 1 - (i - 3));
+    write_file(p->path, file, 3 * (size_t)page);
+    free(file);
+}
+
+static void one_missing_page_in_use_is_too_many(void **state)
+{
+    struct place *p = *state;
+    struct dbfile f = {0};
+    craft(p, 101);
+    assert_int_equal(judge(p, &f), RC_OK);
+    assert_int_equal(f.last_page, 100);
+    craft(p, 100); /* page 100 is not free */
+    assert_int_equal(judge(p, &f), RC_CORRUPT);
+    says(p, "was cut short");
+    craft(p, 101);
+    uint8_t more[8];
+    store_u64(more, 99); /* a count that the data has no room for */
+    poke_file(p->path, 2 * (uint64_t)sysconf(_SC_PAGESIZE) + 48, more, sizeof(more));
+    assert_int_equal(judge(p, &f), RC_CORRUPT);
+}
+
 struct damage {
     uint64_t at; /* from the header page's beginning */
     uint64_t value;
@@ -233,6 +287,7 @@ int main(void)
         TEST(other_kinds_of_files_are_foreign),
         TEST(a_file_cut_short_is_refused),
         TEST(missing_pages_that_are_free_do_no_harm),
+        TEST(one_missing_page_in_use_is_too_many),
         TEST(damaged_header_pages_are_named),
         TEST(a_transaction_number_on_the_wrong_page_is_damage),
         TEST(pages_of_another_machine_are_not_supported),

@@ -27,7 +27,7 @@ static void base_is_found_from_any_page(void **state)
         uint8_t key[17];
         struct slice got;
         assert_int_equal(storage_get(p->s, TABLE_KEY, filled_key(i, key), &got), RC_OK);
-        assert_ptr_equal(map_base(got.p, s->page_bytes), s->map.base);
+        assert_ptr_equal(map_base(val_of(got).mv_data, s->page_bytes), s->map.base);
     }
 }
 

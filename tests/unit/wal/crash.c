@@ -92,6 +92,8 @@ static size_t some_bytes(struct rng *rng)
 {
     if (rng_chance(rng, 30000))
         return (size_t)rng_between(rng, 10000, 30000); /* beyond a segment */
+    if (rng_chance(rng, 4000))
+        return (size_t)rng_between(rng, 200000, 600000); /* of several records */
     return (size_t)rng_below(rng, rng_chance(rng, 300000) ? 3000 : 200);
 }
 
@@ -287,15 +289,18 @@ static void must_be_power(const struct model *m)
         fail_msg("open: %s: %s", rc_text(m->rig.err.rc), m->rig.err.text);
 }
 
-/* Power loss; then opens, some of which end in another one. */
+/* Power loss, or only the end of the process; then opens, some of which end in power loss. */
 static void crash_and_recover(struct model *m)
 {
     struct rig *r = &m->rig;
     struct rng *rng = &m->rng;
     rig_abandon(r);
-    sim_disk_crash(r->disk, rng);
+    if (rng_chance(rng, 300000))
+        sim_disk_restart(r->disk);
+    else
+        sim_disk_crash(r->disk, rng);
     for (int tries = 0; tries < 3; tries++) {
-        sim_disk_die_at(r->disk, sim_disk_effects(r->disk) + rng_below(rng, 6));
+        sim_disk_die_at(r->disk, sim_disk_effects(r->disk) + rng_below(rng, 12));
         if (rig_open(r) == RC_OK)
             model_recovered(m); /* relied upon from here, so it must outlive the next crash */
         else

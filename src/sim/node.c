@@ -1,0 +1,186 @@
+#include "sim/node.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "kv/map_storage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NODE_ID        0x1111u
+#define NODE_CLUSTER   0x2222u
+#define NODE_SEGMENT   (32u << 10) /* bytes: small, so that segments are changed all the time */
+#define NODE_TRAILING  10u         /* entries kept behind what storage holds */
+#define NODE_TRIM_STEP 40u
+
+static uint64_t sim_now(struct clock *c)
+{
+    return CONTAINER_OF(c, struct node, clock)->now_ns;
+}
+
+static void on_durable(void *arg, uint64_t index)
+{
+    struct node *n = arg;
+    if (n->quorum)
+        quorum_durable(n->quorum, index);
+}
+
+static void on_wal_error(void *arg, enum rc rc, const char *sentence)
+{
+    struct node *n = arg;
+    if (rc == RC_NO_SPACE)
+        return;
+    n->stopped = true;
+    snprintf(n->why, sizeof(n->why), "%s", sentence);
+}
+
+static void on_room(void *arg)
+{
+    (void)arg;
+}
+
+static void load_entry(void *arg, const struct wal_entry *e)
+{
+    struct node *n = arg;
+    quorum_load(n->quorum, e);
+}
+
+static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
+{
+    struct node *n = arg;
+    n->events.on_apply(n->events.arg, e, ctx);
+}
+
+static void on_drop(void *arg, void *ctx)
+{
+    struct node *n = arg;
+    n->events.on_drop(n->events.arg, ctx);
+}
+
+static void on_fatal(void *arg, const char *sentence)
+{
+    struct node *n = arg;
+    n->stopped = true;
+    snprintf(n->why, sizeof(n->why), "%s", sentence);
+}
+
+static void on_configuration(void *arg, uint64_t *index, struct buf *out)
+{
+    struct node *n = arg;
+    quorum_configuration(n->quorum, index, out);
+}
+
+static void on_flushed(void *arg, uint64_t safe_index)
+{
+    struct node *n = arg;
+    if (safe_index < n->trimmed + NODE_TRIM_STEP)
+        return;
+    quorum_trim(n->quorum, safe_index, NODE_TRAILING);
+    n->trimmed = safe_index;
+}
+
+static void on_storage(void *arg, enum rc rc)
+{
+    struct node *n = arg;
+    if (rc == RC_OK || rc == RC_NO_SPACE)
+        return;
+    n->stopped = true;
+    snprintf(n->why, sizeof(n->why), "storage: %s", rc_text(rc));
+}
+
+static enum rc open_all(struct node *n, struct err *err)
+{
+    struct state_restored restored = {0};
+    struct wal_recovered found;
+    n->state = state_new(&(struct state_options){.env = &n->env,
+                                                 .storage = n->storage,
+                                                 .cluster_id = NODE_CLUSTER,
+                                                 .member_id = NODE_ID,
+                                                 .arg = n,
+                                                 .configuration = on_configuration,
+                                                 .on_flushed = on_flushed,
+                                                 .on_storage = on_storage});
+    n->quorum = quorum_new(&(struct quorum_options){.env = &n->env,
+                                                    .member_id = NODE_ID,
+                                                    .address = "http://127.0.0.1:2380",
+                                                    .arg = n,
+                                                    .on_apply = on_apply,
+                                                    .on_drop = on_drop,
+                                                    .on_fatal = on_fatal});
+    enum rc rc = state_restore(n->state, &restored, err);
+    n->restored = restored.index;
+    if (rc == RC_OK)
+        rc = wal_open(&(struct wal_options){.env = &n->env,
+                                            .dir = "/wal",
+                                            .cluster_id = NODE_CLUSTER,
+                                            .member_id = NODE_ID,
+                                            .segment_bytes = NODE_SEGMENT,
+                                            .arg = n,
+                                            .on_durable = on_durable,
+                                            .on_error = on_wal_error,
+                                            .on_room = on_room},
+                      restored.index + 1, load_entry, &n->wal, &found, err);
+    if (rc == RC_OK)
+        rc = quorum_start(n->quorum, n->wal, &found,
+                          &(struct quorum_snapshot){.index = restored.index,
+                                                    .term = restored.term,
+                                                    .conf_index = restored.conf_index,
+                                                    .conf = buf_slice(&restored.conf)},
+                          err);
+    buf_fini(&restored.conf);
+    return rc;
+}
+
+enum rc node_start(struct node *n, struct sim_disk *disk, struct storage *storage, uint64_t now_ns,
+                   uint64_t seed, const struct node_events *events, struct err *err)
+{
+    *n = (struct node){.now_ns = now_ns, .storage = storage, .events = *events};
+    n->clock = (struct clock){.mono_ns = sim_now, .wall_ns = sim_now};
+    sim_workers_init(&n->workers);
+    rng_seed(&n->rng, seed);
+    n->env = (struct env){.clock = &n->clock,
+                          .timers = &n->timers,
+                          .rng = &n->rng,
+                          .disk = sim_disk_env(disk),
+                          .workers = &n->workers.workers};
+    enum rc rc = open_all(n, err);
+    if (rc != RC_OK)
+        node_crash(n);
+    return rc;
+}
+
+void node_turn(struct node *n)
+{
+    quorum_flush(n->quorum);
+    (void)state_turn(n->state);
+}
+
+static void free_all(struct node *n)
+{
+    quorum_free(n->quorum);
+    if (n->wal)
+        wal_close(n->wal);
+    state_free(n->state);
+    timers_fini(&n->timers);
+    n->quorum = NULL;
+    n->wal = NULL;
+    n->state = NULL;
+}
+
+void node_stop(struct node *n)
+{
+    worker_drain(n->env.workers, LANE_WAL);
+    enum rc rc = state_sync(n->state);
+    must(rc == RC_OK);
+    free_all(n);
+}
+
+void node_crash(struct node *n)
+{
+    n->stopped = true;
+    /* What is on its way ends without an effect. The disk is dead already; storage must be told. */
+    if (n->workers.lanes[LANE_STORE].first)
+        map_storage_fail_commit(n->storage, RC_IO);
+    worker_drain(n->env.workers, LANE_STORE);
+    free_all(n);
+}

@@ -1,0 +1,502 @@
+#include "sim/world.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "kv/map_storage.h"
+#include "sim/client.h"
+#include "sim/judge.h"
+#include "sim/node.h"
+#include "wire/raft_request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLIGHT_MAX       64u  /* requests under way at once */
+#define LAZY_MAX         4u   /* ranges being read piecemeal */
+#define EFFECTS_TO_CRASH 120u /* at most so many disk effects until power is lost */
+
+/* A write under way. It is forgotten, though perhaps not undone, when the node dies. */
+struct flight {
+    uint64_t id; /* 0: free */
+};
+
+struct lane_clock {
+    uint64_t begin_ns; /* when the lane's next job runs; 0: not decided */
+    uint64_t end_ns;   /* when it is done */
+};
+
+/* A range read in pieces while the world goes on, and what it must come to. */
+struct lazy {
+    bool open;
+    struct kv_range range;
+    struct buf got;
+    struct buf want;
+};
+
+struct reading {
+    struct read_waiter waiter;
+    struct world *w;
+    bool waiting;
+    int64_t acknowledged; /* the greatest revision acknowledged before the read began */
+};
+
+struct world {
+    struct world_options opt;
+    struct world_result *out;
+    struct rng rng;
+    struct rng disk_rng;
+    struct sim_disk *disk;
+    struct storage *storage;
+    struct node node;
+    struct judge judge;
+    uint64_t now_ns;
+    uint64_t next_client_ns;
+    uint64_t full_until_ns;
+    uint64_t next_id;
+    struct flight flights[FLIGHT_MAX];
+    struct lane_clock lanes[LANE_COUNT];
+    struct lazy lazies[LAZY_MAX];
+    struct reading reading;
+    struct arena arena;
+    struct buf scratch;
+};
+
+static void fail(struct world *w, const char *fmt, ...) PRINTF(2, 3);
+
+static void fail(struct world *w, const char *fmt, ...)
+{
+    if (w->out->failed)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    w->out->failed = true;
+    vsnprintf(w->out->text, sizeof(w->out->text), fmt, args);
+    va_end(args);
+}
+
+static void trace(struct world *w, uint64_t what, uint64_t value)
+{
+    w->out->trace = (w->out->trace ^ (what << 56 ^ value ^ w->now_ns)) * 0x100000001b3u;
+    w->out->trace ^= w->out->trace >> 29;
+}
+
+static void say(struct world *w, const char *fmt, ...) PRINTF(2, 3);
+
+static void say(struct world *w, const char *fmt, ...)
+{
+    if (!w->opt.verbose)
+        return;
+    va_list args;
+    va_start(args, fmt);
+    fprintf(stderr, "%12.6f s  ", (double)w->now_ns / 1e9);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+/* ---- What the node says ---- */
+
+static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
+{
+    struct world *w = arg;
+    struct flight *f = ctx;
+    struct state_reply reply = {.raft_term = e->term};
+    struct slice body = e->kind == WAL_COMMAND ? e->body : (struct slice){0};
+    if (e->index <= w->judge.applied)
+        w->out->replayed++;
+    state_apply(w->node.state, e->index, e->term, body, &reply);
+    const char *wrong = judge_entry(&w->judge, e->index, body, &reply, state_hash(w->node.state));
+    if (wrong)
+        fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
+    trace(w, 1, e->index ^ state_hash(w->node.state));
+    buf_fini(&reply.body);
+    if (!f)
+        return;
+    judge_acknowledge(&w->judge, e->index, kv_revision(state_kv(w->node.state)));
+    w->out->acknowledged++;
+    f->id = 0;
+}
+
+static void on_drop(void *arg, void *ctx)
+{
+    struct world *w = arg;
+    struct flight *f = ctx;
+    f->id = 0;
+    trace(w, 2, 0);
+}
+
+/* ---- Reads ---- */
+
+static void check_range(struct world *w)
+{
+    struct pb_range_request r;
+    struct kv *kv = state_kv(w->node.state);
+    client_range(&w->rng, kv_revision(kv), kv_compacted(kv), &w->arena, &r);
+    const char *wrong = judge_range(&w->judge, kv, &r);
+    if (wrong)
+        fail(w, "a read: %s", wrong);
+    w->out->reads++;
+}
+
+static void read_ready(struct read_waiter *waiter, enum rc rc)
+{
+    struct reading *r = CONTAINER_OF(waiter, struct reading, waiter);
+    struct world *w = r->w;
+    r->waiting = false;
+    trace(w, 3, (uint64_t)rc);
+    if (rc != RC_OK || w->node.stopped)
+        return;
+    if (kv_revision(state_kv(w->node.state)) < r->acknowledged)
+        fail(w, "a linearizable read at revision %lld misses one acknowledged at %lld",
+             (long long)kv_revision(state_kv(w->node.state)), (long long)r->acknowledged);
+    check_range(w);
+}
+
+static void read_once(struct world *w)
+{
+    if (w->reading.waiting)
+        return;
+    w->reading.waiting = true;
+    w->reading.acknowledged = w->judge.acknowledged_revision;
+    quorum_read(w->node.quorum, &w->reading.waiter);
+}
+
+static void close_lazy(struct lazy *l)
+{
+    if (l->open)
+        kv_range_close(&l->range);
+    l->open = false;
+    buf_fini(&l->got);
+    buf_fini(&l->want);
+}
+
+static void open_lazy(struct world *w, struct lazy *l)
+{
+    struct kv *kv = state_kv(w->node.state);
+    struct pb_range_request r;
+    struct kv_range whole;
+    client_range(&w->rng, kv_revision(kv), kv_compacted(kv), &w->arena, &r);
+    if (kv_range_open(kv, &r, &whole) != ETCD_OK)
+        return;
+    enum rc rc = kv_range_read(&whole, &l->want, whole.body_len);
+    kv_range_close(&whole);
+    if (rc != RC_END)
+        fail(w, "a range does not end where its length says (%s)", rc_text(rc));
+    l->open = kv_range_open(kv, &r, &l->range) == ETCD_OK;
+    if (l->open)
+        kv_range_pin(&l->range);
+}
+
+/* Some bytes more; at the end the pieces must make the whole. */
+static void read_lazy(struct world *w, struct lazy *l)
+{
+    enum rc rc = kv_range_read(&l->range, &l->got, (size_t)rng_between(&w->rng, 1, 200));
+    if (rc == RC_OK)
+        return;
+    if (rc != RC_END || !slice_eq(buf_slice(&l->got), buf_slice(&l->want)))
+        fail(w, "a range read in pieces differs from the whole (%s, %zu of %zu bytes)", rc_text(rc),
+             l->got.n, l->want.n);
+    close_lazy(l);
+}
+
+static void lazy_step(struct world *w)
+{
+    struct lazy *l = &w->lazies[rng_below(&w->rng, LAZY_MAX)];
+    if (l->open)
+        read_lazy(w, l);
+    else if (rng_chance(&w->rng, 100000))
+        open_lazy(w, l);
+}
+
+/* ---- Writes ---- */
+
+static void write_once(struct world *w)
+{
+    struct flight *f = NULL;
+    for (size_t i = 0; i < FLIGHT_MAX && !f; i++)
+        if (w->flights[i].id == 0)
+            f = &w->flights[i];
+    if (!f || state_congested(w->node.state))
+        return;
+    struct kv *kv = state_kv(w->node.state);
+    struct buf entry = {0};
+    buf_clear(&w->scratch);
+    f->id = ++w->next_id;
+    uint32_t field =
+        client_write(&w->rng, f->id, kv_revision(kv), kv_compacted(kv), &w->arena, &w->scratch);
+    raft_request_begin(&entry, f->id);
+    raft_request_embed(&entry, field, buf_slice(&w->scratch));
+    w->out->compactions += field == RAFT_REQUEST_COMPACTION;
+    w->out->writes++;
+    trace(w, 4, entry.n);
+    quorum_propose(w->node.quorum, &entry, f);
+}
+
+static void client_step(struct world *w)
+{
+    uint64_t burst = rng_chance(&w->rng, 100000) ? rng_below(&w->rng, 20) : 1;
+    for (uint64_t i = 0; i < burst; i++)
+        write_once(w);
+    if (rng_chance(&w->rng, 300000))
+        read_once(w);
+    lazy_step(w);
+    arena_fini(&w->arena);
+    uint64_t gap = rng_chance(&w->rng, 20000) ? 400 * NS_PER_MS : 2 * NS_PER_MS;
+    w->next_client_ns = w->now_ns + rng_below(&w->rng, gap);
+}
+
+/* ---- Life and death ---- */
+
+static void forget_life(struct world *w)
+{
+    for (size_t i = 0; i < LAZY_MAX; i++)
+        close_lazy(&w->lazies[i]);
+    memset(w->flights, 0, sizeof(w->flights));
+    memset(w->lanes, 0, sizeof(w->lanes));
+}
+
+static void start(struct world *w);
+
+static void power_loss(struct world *w)
+{
+    bool undo = rng_chance(&w->rng, 500000);
+    say(w, "power loss after %llu effects", (unsigned long long)sim_disk_effects(w->disk));
+    sim_disk_die_at(w->disk, 0);
+    forget_life(w);
+    node_crash(&w->node);
+    sim_disk_crash(w->disk, &w->rng);
+    map_storage_power_loss(w->storage, undo);
+    w->out->power_losses++;
+    w->out->undone_commits += undo;
+    trace(w, 5, undo);
+}
+
+static void kill_process(struct world *w)
+{
+    say(w, "kill");
+    sim_disk_die_at(w->disk, 0);
+    forget_life(w);
+    node_crash(&w->node);
+    sim_disk_restart(w->disk);
+    map_storage_power_loss(w->storage, false);
+    w->out->kills++;
+    trace(w, 6, 0);
+}
+
+static void clean_stop(struct world *w)
+{
+    say(w, "clean stop");
+    for (size_t i = 0; i < LAZY_MAX; i++)
+        close_lazy(&w->lazies[i]);
+    node_stop(&w->node);
+    forget_life(w);
+    sim_disk_restart(w->disk);
+    map_storage_power_loss(w->storage, true); /* sync made it proof */
+    w->out->clean_stops++;
+    trace(w, 7, 0);
+}
+
+static void after_start(struct world *w)
+{
+    uint64_t applied = state_applied(w->node.state);
+    if (applied < w->judge.acknowledged)
+        fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
+             (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
+    const char *wrong = judge_state(&w->judge, applied, state_hash(w->node.state));
+    if (wrong)
+        fail(w, "after a start at entry %llu: %s", (unsigned long long)applied, wrong);
+    say(w, "started: storage %llu, applied %llu", (unsigned long long)w->node.restored,
+        (unsigned long long)applied);
+}
+
+/* A start can itself be interrupted: by power loss, an error, or a disk without room. */
+static void start(struct world *w)
+{
+    const struct node_events events = {.arg = w, .on_apply = on_apply, .on_drop = on_drop};
+    for (unsigned tries = 0; tries < 20 && !w->out->failed; tries++) {
+        struct err err = {0};
+        sim_disk_set_capacity(w->disk, UINT64_MAX);
+        map_storage_set_capacity(w->storage, UINT64_MAX);
+        w->full_until_ns = 0;
+        uint64_t in = rng_between(&w->rng, 1, 12);
+        uint64_t at = sim_disk_effects(w->disk) + in;
+        bool interrupt = tries < 3 && rng_chance(&w->rng, 200000);
+        sim_disk_die_at(w->disk, interrupt ? at : UINT64_MAX);
+        enum rc rc =
+            node_start(&w->node, w->disk, w->storage, w->now_ns, rng_u64(&w->rng), &events, &err);
+        trace(w, 8, (uint64_t)rc);
+        if (rc == RC_OK && !w->node.stopped && !sim_disk_dead(w->disk)) {
+            sim_disk_die_at(w->disk, UINT64_MAX);
+            after_start(w);
+            return;
+        }
+        if (!sim_disk_dead(w->disk)) {
+            fail(w, "the node does not start: %s", err.text[0] ? err.text : w->node.why);
+            return;
+        }
+        power_loss(w);
+    }
+    fail(w, "the node did not start in twenty tries");
+}
+
+/* Now and then something is arranged to go wrong a little later. */
+static void trouble(struct world *w)
+{
+    uint64_t effects = sim_disk_effects(w->disk);
+    switch (rng_below(&w->rng, 6)) {
+    case 0:
+    case 1:
+        sim_disk_die_at(w->disk, effects + rng_between(&w->rng, 1, EFFECTS_TO_CRASH));
+        return;
+    case 2:
+        kill_process(w);
+        break;
+    case 3:
+        sim_disk_fail_at(w->disk, effects + rng_between(&w->rng, 1, 40), RC_IO);
+        w->out->disk_errors++;
+        return;
+    case 4:
+        sim_disk_set_capacity(w->disk, sim_disk_used(w->disk) + rng_below(&w->rng, 40000));
+        if (rng_chance(&w->rng, 500000))
+            map_storage_set_capacity(w->storage, 1);
+        w->full_until_ns = w->now_ns + rng_below(&w->rng, 3000 * (uint64_t)NS_PER_MS);
+        w->out->full_disks++;
+        say(w, "the disk is full for a while");
+        return;
+    default:
+        if (w->full_until_ns != 0)
+            return;
+        clean_stop(w);
+        break;
+    }
+    start(w);
+}
+
+/* ---- Time ---- */
+
+static uint64_t lane_due(struct world *w, enum lane lane)
+{
+    struct lane_clock *c = &w->lanes[lane];
+    if (sim_workers_idle(&w->node.workers, lane)) {
+        *c = (struct lane_clock){0};
+        return UINT64_MAX;
+    }
+    if (c->begin_ns == 0) {
+        bool slow = rng_chance(&w->rng, 20000);
+        uint64_t most = slow ? 300 * (uint64_t)NS_PER_MS : 2 * (uint64_t)NS_PER_MS;
+        c->begin_ns = w->now_ns + 1 + rng_below(&w->rng, most);
+        c->end_ns = c->begin_ns + rng_below(&w->rng, NS_PER_MS);
+    }
+    return w->node.workers.lanes[lane].ran ? c->end_ns : c->begin_ns;
+}
+
+static void lane_step(struct world *w, enum lane lane)
+{
+    if (!w->node.workers.lanes[lane].ran) {
+        sim_workers_begin(&w->node.workers, lane);
+        return;
+    }
+    w->lanes[lane] = (struct lane_clock){0};
+    sim_workers_finish(&w->node.workers, lane);
+}
+
+/* Go to the next thing that happens, and let it happen. */
+static void step(struct world *w)
+{
+    uint64_t due = w->next_client_ns;
+    uint64_t timer = timers_next(&w->node.timers);
+    enum lane lane = LANE_COUNT;
+    for (int l = 0; l < LANE_COUNT; l++)
+        if (lane_due(w, (enum lane)l) < due) {
+            due = lane_due(w, (enum lane)l);
+            lane = (enum lane)l;
+        }
+    bool timed = timer < due;
+    if (timed)
+        due = timer;
+    if (due > w->now_ns)
+        w->now_ns = due;
+    w->node.now_ns = w->now_ns;
+    if (w->full_until_ns != 0 && w->now_ns >= w->full_until_ns) {
+        sim_disk_set_capacity(w->disk, UINT64_MAX);
+        map_storage_set_capacity(w->storage, UINT64_MAX);
+        w->full_until_ns = 0;
+    }
+    if (timed)
+        timers_run(&w->node.timers, w->now_ns);
+    else if (lane != LANE_COUNT)
+        lane_step(w, lane);
+    else
+        client_step(w);
+}
+
+/* The end of a turn; then what a supervisor would see. */
+static void turn(struct world *w)
+{
+    if (!w->node.stopped && !sim_disk_dead(w->disk))
+        node_turn(&w->node);
+    if (sim_disk_dead(w->disk)) {
+        power_loss(w);
+        start(w);
+    } else if (w->node.stopped) {
+        say(w, "stopped: %s", w->node.why);
+        if (rng_chance(&w->rng, 500000))
+            power_loss(w);
+        else
+            kill_process(w);
+        start(w);
+    }
+}
+
+static uint64_t crashes(const struct world_result *r)
+{
+    return r->power_losses + r->kills;
+}
+
+static void live(struct world *w)
+{
+    uint64_t step_max = w->opt.ops * 400; /* a node that makes no progress is a failure, too */
+    uint64_t steps = 0;
+    while (!w->out->failed && (w->out->writes < w->opt.ops || crashes(w->out) < w->opt.crashes)) {
+        step(w);
+        turn(w);
+        if (!w->out->failed && rng_chance(&w->rng, 2000))
+            trouble(w);
+        if (++steps > step_max)
+            fail(w, "no progress: %llu writes and %llu crashes in %llu steps",
+                 (unsigned long long)w->out->writes, (unsigned long long)crashes(w->out),
+                 (unsigned long long)steps);
+    }
+}
+
+void world_run(const struct world_options *opt, struct world_result *out)
+{
+    struct world *w = mem_zalloc(sizeof(*w));
+    *out = (struct world_result){.trace = 0xcbf29ce484222325u};
+    w->opt = *opt;
+    w->out = out;
+    w->now_ns = NS_PER_S;
+    w->next_client_ns = w->now_ns;
+    w->reading = (struct reading){.waiter = {.ready = read_ready}, .w = w};
+    rng_seed(&w->rng, opt->seed);
+    rng_seed(&w->disk_rng, rng_u64(&w->rng));
+    w->disk = sim_disk_new(&w->disk_rng);
+    w->storage = map_storage_new();
+    judge_init(&w->judge);
+    start(w);
+    live(w);
+    if (w->node.quorum) {
+        sim_disk_die_at(w->disk, 0);
+        forget_life(w);
+        node_crash(&w->node);
+    }
+    out->sim_ns = w->now_ns;
+    judge_fini(&w->judge);
+    storage_close(w->storage);
+    sim_disk_free(w->disk);
+    arena_fini(&w->arena);
+    buf_fini(&w->scratch);
+    free(w);
+}

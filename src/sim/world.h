@@ -1,0 +1,47 @@
+/* world - one seed: a node under random requests, crashes and disk trouble, and what must hold.
+ *
+ *   - what was acknowledged is there after every crash, and says the same when asked again;
+ *   - an entry that was applied once is the same entry when the log is applied again, and leads to
+ *     the same state; no request is applied twice;
+ *   - every answer is the model's, and every linearizable read sees all that was acknowledged
+ *     before it began;
+ *   - nothing is acknowledged that the simulated disk does not durably hold.
+ *
+ * A seed decides everything: the same seed gives the same trace hash. */
+#ifndef MOAT_SIM_WORLD_H
+#define MOAT_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORLD_TEXT_MAX 600
+
+struct world_options {
+    uint64_t seed;
+    uint64_t ops;     /* writes to propose, at least */
+    uint64_t crashes; /* at least */
+    bool verbose;     /* say on standard error what happens */
+};
+
+struct world_result {
+    bool failed;
+    char text[WORLD_TEXT_MAX]; /* what did not hold */
+    uint64_t trace;            /* a digest of everything that happened */
+    uint64_t writes;
+    uint64_t acknowledged;
+    uint64_t reads;
+    uint64_t power_losses;
+    uint64_t kills;
+    uint64_t clean_stops;
+    uint64_t disk_errors;
+    uint64_t full_disks;
+    uint64_t undone_commits;
+    uint64_t replayed; /* entries applied again after a start */
+    uint64_t compactions;
+    uint64_t sim_ns;
+};
+
+void world_run(const struct world_options *opt, struct world_result *out);
+
+#endif

@@ -1,0 +1,35 @@
+/* hits - what the programs have reached: each field, enum value and error, counted.
+ *
+ * A row that stays at zero in a long run means that the generator no longer covers it. Counts are
+ * plain numbers in one array, so that worker processes can share it; names come from the message
+ * tables, the same in each of them. */
+#ifndef TEST_DIFFERENTIAL_HITS_H
+#define TEST_DIFFERENTIAL_HITS_H
+
+#include "fields.h"
+#include "program.h"
+
+#include <stdio.h>
+
+#define HITS_ROWS_MAX 256
+
+struct hits_options {
+    bool leases; /* without leases, the fields that need one are left out of the judgement */
+};
+
+struct hits {
+    uint64_t count[HITS_ROWS_MAX];
+    uint64_t steps[STEP_KIND_COUNT];
+    uint64_t other_errors; /* texts that are not in etcd's table, or not expected here */
+};
+
+/* A step's request and what the real server answered. */
+void hits_request(struct hits *h, const struct wire_message *m, const void *msg);
+void hits_response(struct hits *h, const struct wire_message *m, const void *msg);
+void hits_error(struct hits *h, const char *text);
+void hits_add(struct hits *sum, const struct hits *more);
+
+/* Print the table; returns how many rows that must be reached are at zero. */
+unsigned hits_print(const struct hits *h, const struct hits_options *opt, FILE *out);
+
+#endif

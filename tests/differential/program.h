@@ -1,0 +1,77 @@
+/* program - a random sequence of KV requests, made from a seed.
+ *
+ * What a request says of revisions is relative to where the store stands when it is sent, so that a
+ * program reaches past, present, future and compacted revisions wherever it starts, and still does
+ * after some of its steps were taken out. */
+#ifndef TEST_DIFFERENTIAL_PROGRAM_H
+#define TEST_DIFFERENTIAL_PROGRAM_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "wire/etcd.h"
+
+/* Go sorts stably up to this many elements: beyond, etcd's order among equals is its own. */
+#define PROGRAM_KEYS_MAX  12
+#define PROGRAM_STEPS_MIN 20
+#define PROGRAM_STEPS_MAX 200
+
+/* KIND(name, method, request, response) */
+#define STEP_TABLE(KIND)                                                                           \
+    KIND(RANGE, "Range", range_request, range_response)                                            \
+    KIND(PUT, "Put", put_request, put_response)                                                    \
+    KIND(DELETE, "DeleteRange", delete_range_request, delete_range_response)                       \
+    KIND(TXN, "Txn", txn_request, txn_response)                                                    \
+    KIND(COMPACT, "Compact", compaction_request, compaction_response)
+
+#define STEP_ENUM(name, method, request, response) STEP_##name,
+enum step_kind { STEP_TABLE(STEP_ENUM) STEP_KIND_COUNT };
+#undef STEP_ENUM
+
+/* Where a store stands. */
+struct moment {
+    int64_t revision;
+    int64_t compacted;
+};
+
+/* A number in a request that becomes moment's revision, or compacted, plus delta. */
+struct revision_ref {
+    int64_t *at;
+    bool from_compacted;
+    int64_t delta;
+    struct revision_ref *next;
+};
+
+struct step {
+    enum step_kind kind;
+    void *request; /* struct pb_range_request …; revisions are set when it is encoded */
+    struct revision_ref *refs;
+    bool unknown_field; /* a field that no version knows follows: it must be skipped */
+};
+
+struct program {
+    struct arena arena;
+    struct step *steps;
+    size_t step_n;
+};
+
+struct program_options {
+    uint64_t seed;
+    bool old_peer; /* no requests that make etcd 3.4 panic, or go on where 3.7 refuses */
+    int64_t leases; /* leases 1 … exist; 0: none */
+};
+
+/* Program number of the sequence that seed begins. */
+void program_make(struct program *p, const struct program_options *opt, uint64_t number);
+void program_fini(struct program *p);
+
+const char *step_name(enum step_kind kind); /* "Range" */
+const char *step_path(enum step_kind kind); /* "/etcdserverpb.KV/Range" */
+const struct wire_message *step_request(enum step_kind kind);
+const struct wire_message *step_response(enum step_kind kind);
+
+/* The request as it is sent when the store stands at now. */
+void step_encode(const struct step *s, const struct moment *now, struct buf *out);
+/* It changes nothing, so it may be under way together with others like it. */
+bool step_is_read(const struct step *s);
+
+#endif

@@ -1,0 +1,111 @@
+/* moat-sim - run seeds of the simulation, each twice, and say which fail.
+ *
+ *     moat-sim [--seed N] [--seeds COUNT] [--ops N] [--crashes N] [--verbose] [--once]
+ */
+#include "base/cc.h"
+#include "sim/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options {
+    uint64_t first;
+    uint64_t count;
+    struct world_options world;
+    bool once;
+};
+
+static uint64_t number(int argc, char **argv, int *i)
+{
+    if (*i + 1 >= argc) {
+        fprintf(stderr, "moat-sim: %s needs a number\n", argv[*i]);
+        exit(2);
+    }
+    return strtoull(argv[++*i], NULL, 10);
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--seed") == 0) {
+            o->first = number(argc, argv, &i);
+        } else if (strcmp(argv[i], "--seeds") == 0) {
+            o->count = number(argc, argv, &i);
+        } else if (strcmp(argv[i], "--ops") == 0) {
+            o->world.ops = number(argc, argv, &i);
+        } else if (strcmp(argv[i], "--crashes") == 0) {
+            o->world.crashes = number(argc, argv, &i);
+        } else if (strcmp(argv[i], "--verbose") == 0) {
+            o->world.verbose = true;
+        } else if (strcmp(argv[i], "--once") == 0) {
+            o->once = true;
+        } else {
+            fprintf(stderr, "usage: moat-sim [--seed N] [--seeds COUNT] [--ops N] [--crashes N] "
+                            "[--verbose] [--once]\n");
+            exit(2);
+        }
+    }
+}
+
+static void add(struct world_result *sum, const struct world_result *r)
+{
+    sum->writes += r->writes;
+    sum->acknowledged += r->acknowledged;
+    sum->reads += r->reads;
+    sum->power_losses += r->power_losses;
+    sum->kills += r->kills;
+    sum->clean_stops += r->clean_stops;
+    sum->disk_errors += r->disk_errors;
+    sum->full_disks += r->full_disks;
+    sum->undone_commits += r->undone_commits;
+    sum->replayed += r->replayed;
+    sum->compactions += r->compactions;
+    sum->sim_ns += r->sim_ns;
+}
+
+static bool run(const struct options *o, uint64_t seed, struct world_result *sum)
+{
+    struct world_options w = o->world;
+    struct world_result first;
+    struct world_result again;
+    w.seed = seed;
+    world_run(&w, &first);
+    add(sum, &first);
+    bool ok = !first.failed;
+    if (!ok)
+        printf("seed %" PRIu64 ": %s\n", seed, first.text);
+    if (ok && !o->once) {
+        w.verbose = false;
+        world_run(&w, &again);
+        ok = again.trace == first.trace;
+        if (!ok)
+            printf("seed %" PRIu64 ": not repeatable: trace %016" PRIx64 ", then %016" PRIx64 "\n",
+                   seed, first.trace, again.trace);
+    }
+    if (!ok)
+        printf("  repeat: moat-sim --seed %" PRIu64 " --seeds 1 --ops %" PRIu64
+               " --crashes %" PRIu64 " --verbose\n",
+               seed, w.ops, w.crashes);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.first = 1, .count = 100, .world = {.ops = 2000, .crashes = 3}};
+    struct world_result sum = {0};
+    uint64_t failed = 0;
+    parse(argc, argv, &o);
+    for (uint64_t s = o.first; s < o.first + o.count; s++)
+        failed += !run(&o, s, &sum);
+    printf("writes %" PRIu64 ", acknowledged %" PRIu64 ", reads %" PRIu64 ", power losses %" PRIu64
+           " (%" PRIu64 " undid a commit), kills %" PRIu64 ", clean stops %" PRIu64
+           ", disk errors %" PRIu64 ", full disks %" PRIu64 ", entries replayed %" PRIu64
+           ", compactions %" PRIu64 ", simulated %.0f s\n",
+           sum.writes, sum.acknowledged, sum.reads, sum.power_losses, sum.undone_commits, sum.kills,
+           sum.clean_stops, sum.disk_errors, sum.full_disks, sum.replayed, sum.compactions,
+           (double)sum.sim_ns / 1e9);
+    printf("%" PRIu64 " passed, %" PRIu64 " failed\n", o.count - failed, failed);
+    return failed != 0;
+}
