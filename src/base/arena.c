@@ -35,7 +35,7 @@ void arena_fini(struct arena *a)
 void *arena_alloc(struct arena *a, size_t n)
 {
     size_t align = alignof(max_align_t);
-    size_t need = (n + align - 1) / align * align;
+    size_t need = (n + (n == 0) + align - 1) / align * align; /* nothing has a place, too */
     if (need > a->left) {
         size_t size = ARENA_BLOCK_MIN;
         while (size < need || (size < a->total && size < (size_t)1 << 20))

@@ -22,6 +22,7 @@ struct http_stream {
     void *ctx; /* the handler's, once opened */
     struct http_source *source;
     struct http_request request;
+    struct http_header *headers; /* request's, for us to add to */
     size_t header_cap;
     size_t list_size; /* of the headers so far, as RFC 9113 6.5.2 counts */
     struct http_header *response;

@@ -15,7 +15,7 @@ static const unsigned h1_moves[H1_STATE_COUNT] = {
 
 void h1_move(struct h1 *h, enum h1_state next)
 {
-    must(h1_moves[h->state] & TO(next));
+    must(h->state < H1_STATE_COUNT && (h1_moves[h->state] & TO(next)));
     h->state = next;
 }
 

@@ -87,6 +87,7 @@ static struct slice *pseudo_slot(struct http_stream *s, struct slice name)
     return NULL;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's */
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name_p,
                      size_t name_n, const uint8_t *value_p, size_t value_n, uint8_t flags,
                      void *user)
@@ -289,7 +290,7 @@ static uint32_t goaway_code(int error)
 static bool queue_full(const struct h2 *h)
 {
     return nghttp2_session_get_outbound_queue_size(h->session) >
-           2 * HTTP_CONTROL_QUEUE_MAX + 4 * h->conn->stream_count;
+           (size_t)2 * HTTP_CONTROL_QUEUE_MAX + 4 * h->conn->stream_count;
 }
 
 static enum rc h2_feed(struct http_conn *c, struct slice in)

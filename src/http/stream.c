@@ -38,7 +38,8 @@ static void stream_grow_headers(struct http_stream *s)
     size_t cap = s->header_cap ? s->header_cap * 2 : HTTP_HEADER_COUNT_FIRST;
     struct http_header *h = arena_alloc(&s->arena, cap * sizeof(*h));
     if (s->request.header_count)
-        memcpy(h, s->request.headers, s->request.header_count * sizeof(*h));
+        memcpy(h, s->headers, s->request.header_count * sizeof(*h));
+    s->headers = h;
     s->request.headers = h;
     s->header_cap = cap;
 }
@@ -53,9 +54,8 @@ bool http_stream_add(struct http_stream *s, struct slice name, struct slice valu
     memcpy(p, name.p, name.n);
     if (value.n)
         memcpy(p + name.n, value.p, value.n);
-    /* headers is const to the handler; the array is ours, from stream_grow_headers. */
-    struct http_header *h = (struct http_header *)(uintptr_t)s->request.headers;
-    h[s->request.header_count++] = (struct http_header){{p, name.n}, {p + name.n, value.n}};
+    s->headers[s->request.header_count++] =
+        (struct http_header){{p, name.n}, {p + name.n, value.n}};
     return true;
 }
 

@@ -3,7 +3,7 @@
  * One thread, its turns: wait for descriptors, read and feed, run completions and timers; then, at
  * the end of the turn, before waiting again, the on_turn hook (which submits the next log batch:
  * the disk should start first), and after it each dirty connection is flushed once. One send per
- * connection and turn is worth five times the CPU of one send per response (design.md 2).
+ * connection and turn is worth five times the CPU of one send per response (docs/ARCHITECTURE.md).
  *
  * All calls but io_loop_new are made on the loop's thread. SIGPIPE is ignored from io_loop_new on.
  * The only folder that knows libuv is this one; a loop owns its handles, buffers and threads. */

@@ -291,11 +291,11 @@ static void ask_voters(void *arg, uint64_t number, uint64_t term)
     (void)term;
 }
 
-static void apply_change(struct quorum *q, uint64_t index, const struct tail_entry *e)
+static void apply_change(struct quorum *q, uint64_t index, struct slice body)
 {
     struct raft_event event = {.type = RAFT_CONFIGURATION};
     event.configuration.index = index;
-    if (configuration_decode(buf_slice(&e->body), &event.configuration.conf) != RC_OK) {
+    if (configuration_decode(body, &event.configuration.conf) != RC_OK) {
         driver_fail(q, "a configuration entry cannot be read", RAFT_MALFORMED);
         return;
     }
@@ -312,15 +312,14 @@ void driver_apply(struct quorum *q)
         if (q->failed || q->applied >= limit)
             break;
         uint64_t index = q->applied + 1;
-        struct tail_entry *e = tail_at(&q->tail, index);
-        must(e != NULL);
+        struct tail_entry e = tail_take(&q->tail, index);
         q->applied = index;
-        q->applied_term = e->term;
-        if (e->kind == WAL_CHANGE)
-            apply_change(q, index, e);
-        struct wal_entry entry = {index, e->term, e->kind, buf_slice(&e->body)};
-        q->opt.on_apply(q->opt.arg, &entry, e->ctx);
-        tail_pop(&q->tail);
+        q->applied_term = e.term;
+        if (e.kind == WAL_CHANGE)
+            apply_change(q, index, buf_slice(&e.body));
+        struct wal_entry entry = {index, e.term, e.kind, buf_slice(&e.body)};
+        q->opt.on_apply(q->opt.arg, &entry, e.ctx);
+        buf_fini(&e.body);
     }
     if (!q->failed)
         step_reads(q);

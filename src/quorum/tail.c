@@ -56,23 +56,22 @@ struct tail_entry *tail_at(const struct tail *t, uint64_t index)
     return slot(t, (size_t)(index - t->first));
 }
 
-static void drop(struct tail *t, struct tail_entry *e)
+struct tail_entry tail_take(struct tail *t, uint64_t index)
 {
-    t->bytes -= e->body.n;
-    buf_fini(&e->body);
-    t->n--;
-}
-
-void tail_pop(struct tail *t)
-{
-    must(t->n > 0);
-    drop(t, slot(t, 0));
+    must(t->n > 0 && index == t->first);
+    struct tail_entry e = *slot(t, 0);
+    t->bytes -= e.body.n;
     t->head = (t->head + 1) & (t->cap - 1);
     t->first++;
+    t->n--;
+    return e;
 }
 
 void tail_pop_last(struct tail *t)
 {
     must(t->n > 0);
-    drop(t, slot(t, t->n - 1));
+    struct tail_entry *e = slot(t, t->n - 1);
+    t->bytes -= e->body.n;
+    buf_fini(&e->body);
+    t->n--;
 }

@@ -34,7 +34,9 @@ struct tail_entry *tail_push(struct tail *t, uint64_t term, enum wal_entry_kind 
 /* The entry of that index, or NULL. Valid until the next push. */
 struct tail_entry *tail_at(const struct tail *t, uint64_t index);
 
-void tail_pop(struct tail *t);      /* drop the oldest; there is one */
+/* Take the oldest entry, which has that index, out: its body is the caller's to free. */
+struct tail_entry tail_take(struct tail *t, uint64_t index);
+
 void tail_pop_last(struct tail *t); /* drop the newest; there is one */
 
 static inline uint64_t tail_next(const struct tail *t)

@@ -64,7 +64,7 @@ static size_t enum_row(const struct wire_field *f, const void *msg)
     return f->enumeration->values_n;
 }
 
-static void count_message(struct hits *h, const struct wire_message *m, const void *msg)
+void hits_message(struct hits *h, const struct wire_message *m, const void *msg)
 {
     size_t row = first_row(m);
     if (row == HITS_ROWS_MAX)
@@ -77,19 +77,9 @@ static void count_message(struct hits *h, const struct wire_message *m, const vo
         else
             h->count[row] += n > 0;
         for (size_t k = 0; f->kind == WIRE_MESSAGE && k < n; k++)
-            count_message(h, f->message, field_value(f, msg, k));
+            hits_message(h, f->message, field_value(f, msg, k));
         row += field_rows(f);
     }
-}
-
-void hits_request(struct hits *h, const struct wire_message *m, const void *msg)
-{
-    count_message(h, m, msg);
-}
-
-void hits_response(struct hits *h, const struct wire_message *m, const void *msg)
-{
-    count_message(h, m, msg);
 }
 
 void hits_error(struct hits *h, const char *text)

@@ -23,9 +23,8 @@ struct hits {
     uint64_t other_errors; /* texts that are not in etcd's table, or not expected here */
 };
 
-/* A step's request and what the real server answered. */
-void hits_request(struct hits *h, const struct wire_message *m, const void *msg);
-void hits_response(struct hits *h, const struct wire_message *m, const void *msg);
+/* A request, or what the real server answered; with all that is nested in it. */
+void hits_message(struct hits *h, const struct wire_message *m, const void *msg);
 void hits_error(struct hits *h, const char *text);
 void hits_add(struct hits *sum, const struct hits *more);
 
