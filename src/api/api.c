@@ -146,6 +146,8 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
     return quorum_is_leader(a->quorum) ? ETCD_OK : ETCD_NO_LEADER;
 }
 
+/*~ 4. The request becomes the body of a log entry. What must be refused is refused here; after this
+ * the call waits until its entry comes back, in api_applied or api_dropped. */
 void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                  size_t new_bytes)
 {
@@ -189,6 +191,9 @@ static void answer(struct api *a, struct write *w, struct state_reply *reply)
     rpc_reply(call, &reply->body);
 }
 
+/*~ 8. The entry is committed and on this disk (quorum/quorum.c, driver_apply): apply it, then
+ * answer who waits for it. Nobody does (ctx is NULL) for what the log held when the process
+ * started. */
 void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
 {
     struct slice body = e->kind == WAL_COMMAND ? e->body : (struct slice){0};

@@ -129,6 +129,8 @@ void serve_range(void *arg, struct rpc_call *call, struct slice message)
 
 /* ---- Writes ---- */
 
+/*~ 3. A put: decode, judge what can be judged before its turn in the log has come, propose. What
+ * goes into the log is the client's own message; what was decoded is only looked at. */
 void serve_put(void *arg, struct rpc_call *call, struct slice message)
 {
     struct pb_put_request r;

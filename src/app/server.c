@@ -159,7 +159,7 @@ static void on_storage(void *arg, enum rc rc)
 
 /* ---- The loop ---- */
 
-/*~ 4. The end of a turn: first the disk gets its next batch, then the state machine its slice of
+/*~ 5. The end of a turn: first the disk gets its next batch, then the state machine its slice of
  * sweeping, and after this io flushes every connection that has something to send, once. */
 static void on_turn(void *arg)
 {
@@ -327,7 +327,7 @@ static enum rc listen_all(struct server *s, struct err *err)
     return rc;
 }
 
-static enum rc start(struct server *s, struct err *err)
+static enum rc open_data(struct server *s, struct err *err)
 {
     struct state_restored restored = {0};
     enum rc rc = datadir_open(s->env->disk, s->conf->data_dir, s->conf->wal_dir, &s->dir, err);
@@ -342,7 +342,34 @@ static enum rc start(struct server *s, struct err *err)
         rc = open_log(s, &restored, err);
     }
     buf_fini(&restored.conf);
-    if (rc == RC_OK)
+    return rc;
+}
+
+/* Whoever could not open a file has said which, and why. What an operator does about it is the same
+ * for every file. */
+static void advise(struct err *err)
+{
+    static const struct {
+        enum rc rc;
+        const char *text;
+    } advice[] = {
+        {RC_NO_SPACE, "free some space there, or name a data directory on another disk"},
+        {RC_READ_ONLY, "make that file system writable, or name another data directory"},
+        {RC_PERMISSION, "give the user that runs moat the right to it (chown), or name another "
+                        "data directory"},
+    };
+    size_t n = strlen(err->text);
+    for (size_t i = 0; i < ARRAY_LEN(advice); i++)
+        if (advice[i].rc == err->rc)
+            snprintf(err->text + n, sizeof(err->text) - n, "; %s", advice[i].text);
+}
+
+static enum rc start(struct server *s, struct err *err)
+{
+    enum rc rc = open_data(s, err);
+    if (rc != RC_OK)
+        advise(err);
+    else
         rc = listen_all(s, err);
     if (rc == RC_OK)
         rc = io_loop_on_signal(s->loop, on_signal, s, err);

@@ -24,7 +24,8 @@ static const struct http_conn *conn_of_const(const struct layer *l)
 
 void http_conn_wake(struct http_conn *c)
 {
-    c->layer.below->wake(c->layer.below);
+    if (!c->closed) /* a handler may still speak of one stream while another is closed */
+        c->layer.below->wake(c->layer.below);
 }
 
 void http_conn_finish(struct http_conn *c)
@@ -126,6 +127,7 @@ static void conn_close(struct layer *l, enum rc why)
     struct http_conn *c = conn_of(l);
     (void)why; /* a peer that ends its side is gone to us: gRPC and v2 clients never half-close */
     c->finished = true;
+    c->closed = true;
     timer_stop(c->env->timers, &c->timer);
     while (!list_empty(&c->streams))
         http_stream_over(CONTAINER_OF(c->streams.next, struct http_stream, link), RC_CLOSED);

@@ -81,6 +81,7 @@ struct http_conn {
     struct list streams;
     size_t stream_count;
     bool finished;
+    bool closed;   /* below is gone */
     bool shutting; /* asked to shut down before the protocol was known */
     uint8_t sniffed_count;
     uint8_t sniffed[16];

@@ -48,7 +48,8 @@ struct http_source {
     const struct http_source_ops *ops;
 };
 
-/* The server above: rpc. Calls come on the loop thread, from within feed. */
+/* The server above: rpc. Calls come on the loop thread, from within feed, emit, close and timers;
+ * each may call any http_stream function on any open stream, none is answered by a call back. */
 struct http_handler;
 struct http_handler_ops {
     /* Headers are complete; request borrows until on_close. Return a context that the later calls
@@ -60,17 +61,22 @@ struct http_handler_ops {
     void (*on_data)(struct http_handler *h, void *ctx, struct slice piece);
     /* The request body is complete (once, also for a request without a body). */
     void (*on_end)(struct http_handler *h, void *ctx);
-    /* The stream is over (why RC_OK), was reset by the peer (RC_CANCELED), by us, or the connection
-     * is gone (RC_CLOSED). Last call: the stream must not be touched after. */
+    /* The stream is over: its response is out (why RC_OK), the peer reset it (RC_CANCELED), or we
+     * did, or the connection is gone (RC_CLOSED). RC_OK may come before on_end, when the response
+     * was complete before the request. Last call: the stream must not be touched after. */
     void (*on_close)(struct http_handler *h, void *ctx, enum rc why);
 };
 struct http_handler {
     const struct http_handler_ops *ops;
 };
 
-/* Respond. Headers once; then a source, or http_stream_send for a small body, or neither. Trailers
- * may be set until the body's end and are sent behind it. In HTTP/1 a body is sent with
- * content-length when length is known (>= 0), else chunked. Status and headers are copied. */
+/* Respond. Headers once; then a source, or http_stream_send for a small body, at once or later: the
+ * headers do not wait for it beyond this turn. Neither is needed when length is 0. To HEAD, and
+ * with 204 and 304, no body is sent, whatever is given. Trailers may be set until the body's end
+ * and are sent behind it. In HTTP/1 a body is sent with content-length when length is known (>= 0),
+ * else chunked; in HTTP/2 content-length is added when length > 0 and the type is not gRPC's.
+ * Status and headers are copied; names in lower case, at most 32. Date is added (not to gRPC).
+ * After a reset, by whomever, these calls do nothing until on_close; a source is released. */
 void http_stream_headers(struct http_stream *s, unsigned status, const struct http_header *h,
                          size_t n, int64_t length);
 void http_stream_source(struct http_stream *s, struct http_source *src); /* takes it over */

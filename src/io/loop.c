@@ -44,8 +44,8 @@ static void notify_completion(void *arg)
     must(uv_async_send(&loop->completion) == 0);
 }
 
-/* Each connection that was dirty when this began, once: what becomes dirty meanwhile has the next
- * turn, so that one connection with much to say cannot hold the loop. */
+/*~ 11. The answers leave: each connection that was dirty when this began has one send. What becomes
+ * dirty meanwhile has the next turn, so that a connection with much to say cannot hold the loop. */
 static void flush_dirty(struct io_loop *loop)
 {
     struct list round;

@@ -56,7 +56,7 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
         r->rc = index_restore_tombstone(r->kv->index, pair.key, r->at);
     else
         r->rc = index_restore_put(r->kv->index, pair.key, r->at, pair.create_revision, pair.version,
-                          (uint32_t)encoded.n);
+                                  (uint32_t)encoded.n);
     return r->rc == RC_OK;
 }
 
@@ -118,6 +118,8 @@ static struct revision next_revision(struct kv *kv)
     return (struct revision){kv->revision + 1, kv->sub++};
 }
 
+/*~ 10. A new revision: its bytes go into the ring, its place into the index. Reads see it from now
+ * on; the log keeps it safe until storage has it. */
 void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
 {
     struct index_hit before;

@@ -178,15 +178,26 @@ static int64_t sort_number(int32_t target, const struct index_hit *hit)
     }
 }
 
-/* Collect what is selected, with what it is sorted by. RC_CORRUPT when a value cannot be read. */
-static enum rc collect(struct kv_range *r, int64_t at, int32_t target, size_t *n)
+/* How many pairs are collected before they are sorted, 0: all. Without an order etcd cuts off
+ * first, one pair behind the limit, and sorts what is left. */
+static uint64_t collect_max(const struct kv_range *r, const struct pb_range_request *req)
 {
+    bool cut = req->sort_order == PB_SORT_ORDER_NONE && req->limit > 0 && !has_filters(r);
+    return cut ? (uint64_t)req->limit + 1 : 0;
+}
+
+/* Collect what is selected, with what it is sorted by. RC_CORRUPT when a value cannot be read. */
+static enum rc collect(struct kv_range *r, int64_t at, const struct pb_range_request *req,
+                       size_t *n)
+{
+    int32_t target = req->sort_target;
+    uint64_t max = collect_max(r, req);
     struct scan s;
     struct index_hit hit;
     size_t cap = 0;
     enum rc rc = RC_OK;
     scan_begin(&s, r, at);
-    while (rc == RC_OK && scan_next(&s, r, at, &hit)) {
+    while (rc == RC_OK && (max == 0 || *n < max) && scan_next(&s, r, at, &hit)) {
         if (*n == cap) {
             cap = cap ? cap * 2 : 16;
             r->picks = mem_realloc(r->picks, cap * sizeof(*r->picks));
@@ -248,7 +259,7 @@ static enum rc size_picks(struct kv_range *r, size_t n, int64_t limit)
 static enum rc size_sorted(struct kv_range *r, const struct pb_range_request *req, int64_t at)
 {
     size_t n = 0;
-    enum rc rc = collect(r, at, req->sort_target, &n);
+    enum rc rc = collect(r, at, req, &n);
     if (rc != RC_OK)
         return rc;
     bool number =

@@ -45,8 +45,8 @@ static void truncate_tail(struct quorum *q, uint64_t from)
     }
 }
 
-/* Take over new entries: into the tail, and to the log. Of a submission, batch points back at the
- * proposal, whose body moves without a copy; everything else is copied. */
+/*~ 6. Take over new entries: into the tail, and to the log. Of a submission, batch points back at
+ * the proposal, whose body moves without a copy; everything else is copied. */
 static void keep_entries(struct quorum *q, const struct raft_update *u, bool submission)
 {
     truncate_tail(q, u->entries.index);

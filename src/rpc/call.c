@@ -336,6 +336,8 @@ static bool over_budget(const struct rpc_call *call)
     return budget && budget->used > budget->max;
 }
 
+/*~ 2. A client's bytes arrive: io has read them (io/conn.c, on_readable), http has taken HTTP/2 off
+ * them (http/h2.c). Once the message is whole, its method is called, here and now. */
 void call_data(struct rpc_call *call, struct slice piece)
 {
     struct call_inner *in = &call->in;

@@ -29,9 +29,9 @@ uint64_t sim_disk_effects(const struct sim_disk *d); /* so far */
 void sim_disk_die_at(struct sim_disk *d, uint64_t effects);
 bool sim_disk_dead(const struct sim_disk *d);
 
-/* Let the effect with this number (the first is 1) fail. A failed sync drops what it should have
+/* Let the nth effect (the first is 1) fail. A failed sync drops what it should have
  * made durable: a later one succeeds and proves nothing. */
-void sim_disk_fail_at(struct sim_disk *d, uint64_t effect, enum rc rc);
+void sim_disk_fail_at(struct sim_disk *d, uint64_t nth, enum rc rc);
 
 /* What all files together may take; UINT64_MAX: no limit. Growing beyond is RC_NO_SPACE. */
 void sim_disk_set_capacity(struct sim_disk *d, uint64_t bytes);

@@ -55,6 +55,7 @@ struct world {
     uint64_t next_client_ns;
     uint64_t full_until_ns;
     uint64_t next_id;
+    uint64_t last_term; /* that the node led in */
     struct flight flights[FLIGHT_MAX];
     struct lane_clock lanes[LANE_COUNT];
     struct lazy lazies[LAZY_MAX];
@@ -301,6 +302,13 @@ static void clean_stop(struct world *w)
 static void after_start(struct world *w)
 {
     uint64_t applied = state_applied(w->node.state);
+    uint64_t term = quorum_term(w->node.quorum);
+    if (!quorum_is_leader(w->node.quorum))
+        fail(w, "the only voter does not lead");
+    if (term <= w->last_term) /* R8: it must not lead twice in one term */
+        fail(w, "term %llu after term %llu", (unsigned long long)term,
+             (unsigned long long)w->last_term);
+    w->last_term = term;
     if (applied < w->judge.acknowledged)
         fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
              (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
@@ -442,11 +450,17 @@ static void turn(struct world *w)
         start(w);
     } else if (w->node.stopped) {
         say(w, "stopped: %s", w->node.why);
-        if (rng_chance(&w->rng, 500000))
+        if (rng_chance(&w->rng, 300000)) {
             power_loss(w);
-        else
-            kill_process(w);
+            start(w);
+            return;
+        }
+        /* What a failed sync left in the page cache is there for the next life; power is lost in
+         * it. */
+        kill_process(w);
         start(w);
+        if (rng_chance(&w->rng, 600000))
+            sim_disk_die_at(w->disk, sim_disk_effects(w->disk) + rng_between(&w->rng, 1, 30));
     }
 }
 

@@ -81,8 +81,7 @@ struct put_key {
     size_t owner; /* equal for the two branches of one nested transaction */
 };
 
-/* Deleted keys, sorted and disjoint. A range_end that is not above the key (as "\0", from-key)
- * covers the key alone: so etcd's interval tree has it. */
+/* Deleted keys, sorted and disjoint. */
 struct span {
     struct slice from;
     struct slice to;
@@ -160,10 +159,11 @@ static bool is_deleted(const struct touched *t, struct slice key)
     return lo > 0 && covers(&t->spans[lo - 1], key);
 }
 
-static struct span span_of(const struct pb_delete_range_request *d)
+/* A range_end that is not above the key (as "\0", from-key) covers nothing: so etcd's interval tree
+ * has it. */
+static bool covers_any(const struct pb_delete_range_request *d)
 {
-    bool point = d->range_end.n == 0 || slice_cmp(d->range_end, d->key) <= 0;
-    return (struct span){.from = d->key, .to = d->range_end, .point = point};
+    return d->range_end.n == 0 || slice_cmp(d->key, d->range_end) < 0;
 }
 
 /* Merge two sorted lists, from the end, in place. */
@@ -194,10 +194,13 @@ static void add_put(struct arena *a, struct touched *t, struct slice key, size_t
     t->puts[t->put_n++] = (struct put_key){key, owner};
 }
 
-static void add_span(struct arena *a, struct touched *t, struct span span)
+static void add_span(struct arena *a, struct touched *t, const struct pb_delete_range_request *d)
 {
+    if (!covers_any(d))
+        return;
     t->spans = reserve(a, t->spans, t->span_n, &t->span_cap, 1, sizeof(*t->spans));
-    t->spans[t->span_n++] = span;
+    t->spans[t->span_n++] =
+        (struct span){.from = d->key, .to = d->range_end, .point = d->range_end.n == 0};
 }
 
 static bool any_deleted(const struct touched *t, const struct touched *puts)
@@ -254,7 +257,7 @@ static enum etcd_error touch(struct arena *a, const struct pb_request_op *ops, s
     enum etcd_error e = ETCD_OK;
     for (size_t i = 0; i < n; i++)
         if (ops[i].request_case == PB_OP_DELETE_RANGE)
-            add_span(a, t, span_of(ops[i].request_delete_range));
+            add_span(a, t, ops[i].request_delete_range);
     if (t->span_n > 1)
         qsort(t->spans, t->span_n, sizeof(*t->spans), compare_spans);
     t->span_n = melt(t->spans, t->span_n);

@@ -19,6 +19,9 @@ static void submit(struct state *s)
     worker_submit(s->env->workers, LANE_STORE, &s->flush.job);
 }
 
+/*~ 12. Long after the answer: what was applied since the last batch goes to storage, as one
+ * transaction that also says how far it is. Two batches later the log may forget the entry
+ * (on_flushed). */
 static void begin(struct state *s)
 {
     struct meta meta = {.applied_index = s->applied, .applied_term = s->applied_term};

@@ -360,6 +360,8 @@ void state_read_txn(struct state *s, const struct pb_txn_request *r, struct stat
     run_txn(s, r, reply);
 }
 
+/*~ 9. The put takes effect: judged once more, as entries before it may have changed what it relies
+ * on, then carried out. do_put also writes the answer. */
 void apply_put(struct state *s, const struct pb_put_request *r, struct state_reply *reply)
 {
     struct judging j = {.s = s};

@@ -55,8 +55,10 @@ static inline enum rc wal_unlink(struct env *env, const char *path, struct err *
 static inline enum rc wal_open_file(struct env *env, const char *path, unsigned flags,
                                     struct file **out, struct err *err)
 {
-    if (fault_hit(env->faults, "wal.open"))
-        return err_set(err, RC_IO, "open %s: %s", path, rc_text(RC_IO));
+    if (fault_hit(env->faults, "wal.open")) {
+        err_set(err, RC_IO, "open %s: %s", path, rc_text(RC_IO));
+        return RC_IO;
+    }
     return disk_open(env->disk, path, flags, out, err);
 }
 

@@ -154,7 +154,7 @@ enum rc wal_item_parse(const uint8_t in[WAL_ITEM_BYTES], struct wal_item *out)
 
 void wal_segment_name(uint64_t seq, char out[WAL_NAME_BYTES])
 {
-    snprintf(out, WAL_NAME_BYTES, "%016" PRIx64 ".seg", seq);
+    (void)snprintf(out, WAL_NAME_BYTES, "%016" PRIx64 ".seg", seq);
 }
 
 /* Read 16 lower-case hex digits; the rest of the name, or NULL when there are none. */

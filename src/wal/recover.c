@@ -35,7 +35,7 @@ static void list_name(void *arg, const char *name)
     struct listing *l = arg;
     uint64_t seq;
     if (wal_name_is_etcds(name))
-        snprintf(l->etcds, sizeof(l->etcds), "%s", name);
+        (void)snprintf(l->etcds, sizeof(l->etcds), "%s", name);
     for (size_t i = 0; i < SPARES_MAX; i++)
         l->spare[i] = l->spare[i] || strcmp(name, segments_spare_name(i)) == 0;
     if (!wal_segment_name_parse(name, &seq))
@@ -300,7 +300,9 @@ static enum rc replay(struct segments *s, struct segment *seg, struct recovered 
 static enum rc settle(struct segments *s, const struct tail *t, struct err *err)
 {
     struct segment *last = segments_last(s);
-    enum rc rc = tail_clear(s->env, last, t);
+    enum rc rc = tail_rewrite(s->env, last, t);
+    if (rc == RC_OK)
+        rc = tail_clear(s->env, last, t);
     if (rc == RC_OK)
         rc = wal_file_sync(s->env, last->file);
     if (rc != RC_OK)

@@ -157,7 +157,7 @@ enum rc segments_prepare(struct segments *s, struct err *err)
     return spare_make(s, 0, s->segment_bytes, err);
 }
 
-/* What a new segment's header says, but for its size. */
+/* What a new segment's header says; a larger size may come of it. */
 static struct wal_header next_header(struct segments *s)
 {
     const struct segment *last = segments_last(s);
@@ -166,6 +166,7 @@ static struct wal_header next_header(struct segments *s)
         .member_id = s->member_id,
         .seq = last ? last->header.seq + 1 : 1,
         .salt = rng_u64(&s->rng),
+        .size = s->segment_bytes,
         .batch = s->next_batch,
         .hard = s->hard,
         .prev_end = last ? last->end : 0,
@@ -193,7 +194,7 @@ static enum rc create(struct segments *s, struct wal_header header, struct batch
     int slot = spare_slot(s, true);
     if (slot < 0)
         slot = 0;
-    enum rc rc = spare_make(s, slot, need > s->segment_bytes ? need : s->segment_bytes, err);
+    enum rc rc = spare_make(s, slot, need > header.size ? need : header.size, err);
     if (rc != RC_OK)
         return rc;
     struct spare *spare = &s->spares[slot];
@@ -230,6 +231,8 @@ enum rc segments_begin(struct segments *s, uint64_t first_index, uint64_t prev_t
 {
     struct wal_header header = next_header(s);
     header.flags = flags;
+    if (header.seq == 1 && header.size > FIRST_SEGMENT_BYTES)
+        header.size = FIRST_SEGMENT_BYTES;
     header.first_index = first_index;
     header.prev_term = prev_term;
     header.prev_end = 0;

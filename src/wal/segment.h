@@ -14,6 +14,9 @@
 
 #define SPARES_MAX 2 /* kept; more are deleted */
 
+/* The very first segment: recovery looks at all of the newest one, so a young log starts faster. */
+#define FIRST_SEGMENT_BYTES (4u << 20)
+
 struct segment {
     struct wal_header header;
     struct file *file;

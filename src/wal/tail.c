@@ -72,6 +72,7 @@ static enum rc last_complete(struct cursor *c, struct tail *out)
     while ((rc = cursor_record(c, &head)) == RC_OK) {
         if (!head.last)
             continue;
+        out->begin = out->end;
         out->end = c->at;
         out->batch = head.batch + 1;
     }
@@ -108,6 +109,27 @@ enum rc tail_find(struct env *env, struct segment *seg, const char *path, struct
         t.dirty = seg->header.size;
     *out = t;
     return RC_OK;
+}
+
+static enum rc rewrite(struct env *env, struct segment *seg, uint64_t at, uint64_t end)
+{
+    struct buf b = {0};
+    enum rc rc = RC_OK;
+    for (; at < end && rc == RC_OK; at += SEARCH_BYTES) {
+        uint64_t n = end - at < SEARCH_BYTES ? end - at : SEARCH_BYTES;
+        buf_clear(&b);
+        rc = wal_file_pread(env, seg->file, &b, (size_t)n, at);
+        if (rc == RC_OK)
+            rc = wal_file_pwrite(env, seg->file, buf_slice(&b), at);
+    }
+    buf_fini(&b);
+    return rc;
+}
+
+enum rc tail_rewrite(struct env *env, struct segment *seg, const struct tail *t)
+{
+    enum rc rc = rewrite(env, seg, 0, WAL_HEADER_BYTES);
+    return rc == RC_OK && t->begin > 0 ? rewrite(env, seg, t->begin, t->end) : rc;
 }
 
 enum rc tail_clear(struct env *env, struct segment *seg, const struct tail *t)

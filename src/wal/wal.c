@@ -374,6 +374,8 @@ static void look_for_room(struct wal *w)
     w->opt.on_room(w->opt.arg);
 }
 
+/*~ 7. The one thing that happens on the log's thread: a batch is written and synced. Back on the
+ * loop write_done starts the next batch, then says what is durable. */
 static void write_run(struct job *job)
 {
     struct task *t = CONTAINER_OF(job, struct task, job);

@@ -10,25 +10,25 @@
 #include "base/cc.h"
 #include "base/rc.h"
 
-#define CLIENT_TEXT_MAX  512   /* bytes of a grpc-message, terminating zero included */
-#define CLIENT_WAIT_S    20    /* without a byte: the server is taken for hung */
-#define CLIENT_CALLS_MAX 64    /* started and not finished */
-#define GRPC_FRAME_LEN   5     /* flag and length before a message */
+#define CLIENT_TEXT_MAX  512 /* bytes of a grpc-message, terminating zero included */
+#define CLIENT_WAIT_S    20  /* without a byte: the server is taken for hung */
+#define CLIENT_CALLS_MAX 64  /* started and not finished */
+#define GRPC_FRAME_LEN   5   /* flag and length before a message */
 
 struct client;
 
 struct answer {
-    bool complete;             /* the stream ended, and not by a reset */
-    uint32_t reset;            /* HTTP/2 error code of a reset */
-    int http_status;           /* 0: none came */
-    int code;                  /* grpc-status; -1: none came */
-    bool has_text;             /* a grpc-message came, empty or not */
-    bool trailers_only;        /* the only header block ended the stream */
+    bool complete;      /* the stream ended, and not by a reset */
+    uint32_t reset;     /* HTTP/2 error code of a reset */
+    int http_status;    /* 0: none came */
+    int code;           /* grpc-status; -1: none came */
+    bool has_text;      /* a grpc-message came, empty or not */
+    bool trailers_only; /* the only header block ended the stream */
     char text[CLIENT_TEXT_MAX];
     char content_type[64];
-    struct buf message;        /* of the one frame; empty when there was none */
-    bool framed_wrong;         /* the body is not exactly one uncompressed frame, or, refused, not
-                                  empty */
+    struct buf message; /* of the one frame; empty when there was none */
+    bool framed_wrong;  /* the body is not exactly one uncompressed frame, or, refused, not
+                           empty */
 };
 
 void answer_fini(struct answer *a);

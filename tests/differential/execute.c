@@ -127,6 +127,8 @@ static void move_on(struct rig *rig, const struct step *s, const struct answer *
     int64_t revision = answer_revision(s, etcd);
     if (revision > rig->now.revision)
         rig->now.revision = revision;
+    if (revision != 0 && step_is_fragile(s))
+        rig->now.fragile[rig->now.fragile_n++ % FRAGILE_MAX] = revision;
     if (s->kind == STEP_COMPACT && etcd->code == 0)
         rig->now.compacted = ((const struct pb_compaction_request *)s->request)->revision;
 }

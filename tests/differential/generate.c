@@ -10,6 +10,7 @@
 #define VALUE_LARGE     40000   /* more than an answer that moat builds at once */
 #define VALUE_ALLOWED   1400000 /* below --max-request-bytes */
 #define VALUE_TOO_LARGE 1700000 /* above, but below what gRPC takes */
+#define VALUE_BEYOND    2200000 /* gRPC itself refuses it */
 
 struct gen {
     struct rng rng;
@@ -23,7 +24,7 @@ struct gen {
 };
 
 static const struct slice special_keys[] = {
-    SLICE_INIT("\x00"), SLICE_INIT("\x00\x00"), SLICE_INIT("\x00\x01"), SLICE_INIT("\x01"),
+    SLICE_INIT("\x00"), SLICE_INIT("\x00\x00"), SLICE_INIT("\x00\x01"),  SLICE_INIT("\x01"),
     SLICE_INIT("a"),    SLICE_INIT("a\x00"),    SLICE_INIT("a\x00\x00"), SLICE_INIT("a\xff"),
     SLICE_INIT("aa"),   SLICE_INIT("ab"),       SLICE_INIT("abc"),       SLICE_INIT("b"),
     SLICE_INIT("k"),    SLICE_INIT("k/"),       SLICE_INIT("k/1"),       SLICE_INIT("k/10"),
@@ -188,6 +189,8 @@ static struct slice value(struct gen *g)
         return bytes_of(g, VALUE_ALLOWED);
     if (choice < 48)
         return bytes_of(g, VALUE_TOO_LARGE);
+    if (choice < 51)
+        return bytes_of(g, VALUE_BEYOND);
     return choice < 700 ? bytes_of(g, 50 + below(g, 300)) : small_value(g);
 }
 
@@ -449,31 +452,6 @@ static void fill_compaction(struct gen *g, struct pb_compaction_request *r)
 
 /* ---- What real servers do not survive ---- */
 
-struct habits {
-    bool deletes_from_key;
-    bool writes;
-};
-
-static void find_habits(const struct pb_txn_request *r, struct habits *h);
-
-static void find_habits_of_ops(const struct pb_request_op *ops, size_t n, struct habits *h)
-{
-    for (size_t i = 0; i < n; i++) {
-        h->writes |= ops[i].request_case != PB_OP_RANGE;
-        if (ops[i].request_case == PB_OP_TXN)
-            find_habits(ops[i].request_txn, h);
-        if (ops[i].request_case == PB_OP_DELETE_RANGE)
-            h->deletes_from_key |=
-                slice_eq(ops[i].request_delete_range->range_end, SLICE_LIT("\0"));
-    }
-}
-
-static void find_habits(const struct pb_txn_request *r, struct habits *h)
-{
-    find_habits_of_ops(r->success, r->success_n, h);
-    find_habits_of_ops(r->failure, r->failure_n, h);
-}
-
 static void tame_range(const struct gen *g, struct pb_range_request *r, bool order)
 {
     if (!g->opt->old_peer)
@@ -513,7 +491,6 @@ static void tame_txn(const struct gen *g, struct pb_txn_request *r, const struct
 static void make_txn(struct gen *g, struct step *s)
 {
     struct pb_txn_request *r = s->request = make(g, sizeof(*r));
-    struct habits h = {0};
     s->kind = STEP_TXN;
     g->careful = percent(g, 75);
     g->taken = 0;
@@ -522,7 +499,7 @@ static void make_txn(struct gen *g, struct step *s)
     else
         fill_txn(g, r, 1, percent(g, 20));
     g->careful = false;
-    find_habits(r, &h);
+    struct habits h = txn_habits(r);
     tame_txn(g, r, &h);
 }
 

@@ -7,16 +7,16 @@
 
 /* The messages of the KV service, in the order of printing. */
 static const struct wire_message *const messages[] = {
-    &wire_range_request,      &wire_put_request,           &wire_delete_range_request,
-    &wire_txn_request,        &wire_request_op,            &wire_compare,
-    &wire_compaction_request, &wire_range_response,        &wire_put_response,
-    &wire_delete_range_response, &wire_txn_response,       &wire_response_op,
-    &wire_compaction_response, &wire_response_header,      &wire_key_value,
+    &wire_range_request,         &wire_put_request,     &wire_delete_range_request,
+    &wire_txn_request,           &wire_request_op,      &wire_compare,
+    &wire_compaction_request,    &wire_range_response,  &wire_put_response,
+    &wire_delete_range_response, &wire_txn_response,    &wire_response_op,
+    &wire_compaction_response,   &wire_response_header, &wire_key_value,
 };
 
 static const enum etcd_error errors[] = {
-    ETCD_EMPTY_KEY,    ETCD_KEY_NOT_FOUND,       ETCD_VALUE_PROVIDED,   ETCD_LEASE_PROVIDED,
-    ETCD_TOO_MANY_OPS, ETCD_DUPLICATE_KEY,       ETCD_COMPACTED,        ETCD_FUTURE_REV,
+    ETCD_EMPTY_KEY,       ETCD_KEY_NOT_FOUND,       ETCD_VALUE_PROVIDED,    ETCD_LEASE_PROVIDED,
+    ETCD_TOO_MANY_OPS,    ETCD_DUPLICATE_KEY,       ETCD_COMPACTED,         ETCD_FUTURE_REV,
     ETCD_LEASE_NOT_FOUND, ETCD_INVALID_SORT_OPTION, ETCD_REQUEST_TOO_LARGE,
 };
 
@@ -102,46 +102,45 @@ void hits_add(struct hits *sum, const struct hits *more)
     sum->other_errors += more->other_errors;
 }
 
-static bool needs_lease(const struct wire_message *m, const struct wire_field *f)
+/* Why the field's row cannot be reached, or NULL. */
+static const char *field_excuse(const struct hits_options *opt, const struct wire_message *m,
+                                const struct wire_field *f, bool named)
 {
-    return m == &wire_key_value && strcmp(f->name, "lease") == 0;
+    if (!opt->leases && m == &wire_key_value && strcmp(f->name, "lease") == 0)
+        return "needs a lease";
+    if (opt->old_peer && !named && strcmp(f->name, "sort_target") == 0)
+        return "3.4 panics";
+    return NULL;
 }
 
-static unsigned print_row(FILE *out, const char *name, uint64_t count, bool left_out)
+static const char *error_excuse(const struct hits_options *opt, enum etcd_error e)
 {
-    const char *note = count > 0 ? "" : left_out ? "  (needs a lease)" : "  NEVER REACHED";
-    fprintf(out, "  %-52s %10" PRIu64 "%s\n", name, count, note);
-    return count == 0 && !left_out;
+    return opt->old_peer && e == ETCD_INVALID_SORT_OPTION ? "not in 3.4" : NULL;
 }
 
-static unsigned print_field(const struct hits *h, FILE *out, size_t row, const char *field,
-                            const struct wire_field *f)
+/* One row; returns whether it should have been reached. */
+static bool print_row(FILE *out, const char *name, uint64_t count, const char *excuse)
+{
+    fprintf(out, "  %-60s %10" PRIu64, name, count);
+    if (count == 0)
+        fprintf(out, "  (%s)", excuse ? excuse : "NEVER REACHED");
+    fputc('\n', out);
+    return count == 0 && !excuse;
+}
+
+static unsigned print_field(const struct hits *h, const struct hits_options *opt, FILE *out,
+                            const struct wire_message *m, const struct wire_field *f, size_t row)
 {
     char name[128];
     unsigned never = 0;
+    const char *message = strchr(m->name, '.') + 1;
     for (size_t i = 0; i < field_rows(f); i++) {
-        bool named = i < f->enumeration->values_n;
-        snprintf(name, sizeof(name), "%s %s", field,
-                 named ? f->enumeration->values[i].name : "(no such value)");
-        never += print_row(out, name, h->count[row + i], false);
-    }
-    return never;
-}
-
-static unsigned print_message(const struct hits *h, const struct hits_options *opt, FILE *out,
-                              const struct wire_message *m)
-{
-    size_t row = first_row(m);
-    unsigned never = 0;
-    char name[96];
-    for (size_t i = 0; i < m->fields_n; i++) {
-        const struct wire_field *f = &m->fields[i];
-        snprintf(name, sizeof(name), "%s.%s", strchr(m->name, '.') + 1, f->name);
-        if (f->kind == WIRE_ENUM)
-            never += print_field(h, out, row, name, f);
-        else
-            never += print_row(out, name, h->count[row], !opt->leases && needs_lease(m, f));
-        row += field_rows(f);
+        bool named = f->kind != WIRE_ENUM || i < f->enumeration->values_n;
+        const char *value = f->kind != WIRE_ENUM ? ""
+                            : named              ? f->enumeration->values[i].name
+                                                 : "(no such value)";
+        snprintf(name, sizeof(name), "%s.%s %s", message, f->name, value);
+        never += print_row(out, name, h->count[row + i], field_excuse(opt, m, f, named));
     }
     return never;
 }
@@ -149,15 +148,22 @@ static unsigned print_message(const struct hits *h, const struct hits_options *o
 unsigned hits_print(const struct hits *h, const struct hits_options *opt, FILE *out)
 {
     unsigned never = 0;
+    size_t row = 0;
     fprintf(out, "operations\n");
     for (enum step_kind kind = 0; kind < STEP_KIND_COUNT; kind++)
-        never += print_row(out, step_name(kind), h->steps[kind], false);
+        never += print_row(out, step_name(kind), h->steps[kind], NULL);
     fprintf(out, "fields\n");
-    for (size_t i = 0; i < ARRAY_LEN(messages); i++)
-        never += print_message(h, opt, out, messages[i]);
+    for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+        const struct wire_message *m = messages[i];
+        for (size_t k = 0; k < m->fields_n; k++) {
+            never += print_field(h, opt, out, m, &m->fields[k], row);
+            row += field_rows(&m->fields[k]);
+        }
+    }
     fprintf(out, "errors\n");
     for (size_t i = 0; i < ARRAY_LEN(errors); i++)
-        never += print_row(out, etcd_error_text(errors[i]), h->count[first_error_row() + i], false);
-    fprintf(out, "  %-52s %10" PRIu64 "\n", "(other errors)", h->other_errors);
+        never += print_row(out, etcd_error_text(errors[i]), h->count[row + i],
+                           error_excuse(opt, errors[i]));
+    never += print_row(out, "(errors of gRPC itself)", h->other_errors, NULL);
     return never;
 }

@@ -13,14 +13,16 @@
 
 #define HITS_ROWS_MAX 256
 
+/* What cannot be reached is left out of the judgement. */
 struct hits_options {
-    bool leases; /* without leases, the fields that need one are left out of the judgement */
+    bool leases;   /* there are leases for keys to have */
+    bool old_peer; /* 3.4 knows no invalid sort options, or panics */
 };
 
 struct hits {
     uint64_t count[HITS_ROWS_MAX];
     uint64_t steps[STEP_KIND_COUNT];
-    uint64_t other_errors; /* texts that are not in etcd's table, or not expected here */
+    uint64_t other_errors; /* not etcd's: gRPC's own */
 };
 
 /* A request, or what the real server answered; with all that is nested in it. */

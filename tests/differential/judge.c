@@ -112,8 +112,8 @@ static bool canonical(const struct step *s, const struct answer *a, enum masking
     return ok;
 }
 
-static bool same_message(const struct step *s, const struct answer *moat,
-                         const struct answer *etcd, enum masking masking)
+static bool same_message(const struct step *s, const struct answer *moat, const struct answer *etcd,
+                         enum masking masking)
 {
     struct buf a = {0};
     struct buf b = {0};
@@ -195,14 +195,21 @@ static bool refused_with(const struct answer *a, enum etcd_error e)
     return a->code == (int)etcd_error_code(e) && strcmp(a->text, etcd_error_text(e)) == 0;
 }
 
+/* 3.4 looks for keys and leases of all puts, the key of one before its lease, then at revisions. */
+static bool other_fault_first(const struct answer *moat, const struct answer *etcd)
+{
+    bool revision = refused_with(moat, ETCD_COMPACTED) || refused_with(moat, ETCD_FUTURE_REV);
+    if (refused_with(etcd, ETCD_KEY_NOT_FOUND))
+        return revision || refused_with(moat, ETCD_LEASE_NOT_FOUND);
+    return revision && refused_with(etcd, ETCD_LEASE_NOT_FOUND);
+}
+
 static enum rule find_rule(const struct step *s, const struct answer *moat,
                            const struct answer *etcd)
 {
     if (asks_for_odd_order(s) && refused_with(moat, ETCD_INVALID_SORT_OPTION))
         return RULE_SORT_ORDER;
-    if (s->kind == STEP_TXN &&
-        (refused_with(moat, ETCD_COMPACTED) || refused_with(moat, ETCD_FUTURE_REV)) &&
-        (refused_with(etcd, ETCD_KEY_NOT_FOUND) || refused_with(etcd, ETCD_LEASE_NOT_FOUND)))
+    if (s->kind == STEP_TXN && other_fault_first(moat, etcd))
         return RULE_FAULT_ORDER;
     if (moat->code == 0 && etcd->code == 0 && same_message(s, moat, etcd, MASK_LEASES_TOO))
         return RULE_KEYS_ONLY_LEASE;

@@ -27,10 +27,14 @@
 enum step_kind { STEP_TABLE(STEP_ENUM) STEP_KIND_COUNT };
 #undef STEP_ENUM
 
+#define FRAGILE_MAX 64
+
 /* Where a store stands. */
 struct moment {
     int64_t revision;
     int64_t compacted;
+    int64_t fragile[FRAGILE_MAX]; /* the last revisions that are never compacted at, in a ring */
+    size_t fragile_n;
 };
 
 /* A number in a request that becomes moment's revision, or compacted, plus delta. */
@@ -56,7 +60,7 @@ struct program {
 
 struct program_options {
     uint64_t seed;
-    bool old_peer; /* no requests that make etcd 3.4 panic, or go on where 3.7 refuses */
+    bool old_peer;  /* no requests that make etcd 3.4 panic, or go on where 3.7 refuses */
     int64_t leases; /* leases 1 … exist; 0: none */
 };
 
@@ -68,6 +72,20 @@ const char *step_name(enum step_kind kind); /* "Range" */
 const char *step_path(enum step_kind kind); /* "/etcdserverpb.KV/Range" */
 const struct wire_message *step_request(enum step_kind kind);
 const struct wire_message *step_response(enum step_kind kind);
+
+/* Of a transaction, nested ones included. */
+struct habits {
+    bool writes;
+    bool puts;
+    bool deletes_from_key;
+};
+
+struct habits txn_habits(const struct pb_txn_request *r);
+
+/* Compacting etcd 3.7 at the revision of a transaction that deletes a key and puts it again loses
+ * the key, and the next read of it panics. Only a delete from key on gets that past the check for
+ * duplicate keys. */
+bool step_is_fragile(const struct step *s);
 
 /* The request as it is sent when the store stands at now. */
 void step_encode(const struct step *s, const struct moment *now, struct buf *out);

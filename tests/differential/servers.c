@@ -70,14 +70,13 @@ static void spawn(const struct servers_options *opt, enum side side, struct serv
     char *listen = mem_printf("--listen-client-urls=http://127.0.0.1:%u", s->port);
     char *advertise = mem_printf("--advertise-client-urls=http://127.0.0.1:%u", s->port);
     char *peer = mem_printf("--listen-peer-urls=http://127.0.0.1:%u", peer_port);
-    char *peer_known =
-        mem_printf("--initial-advertise-peer-urls=http://127.0.0.1:%u", peer_port);
+    char *peer_known = mem_printf("--initial-advertise-peer-urls=http://127.0.0.1:%u", peer_port);
     char *cluster = mem_printf("--initial-cluster=default=http://127.0.0.1:%u", peer_port);
     char *program = mem_strdup(side == SIDE_MOAT ? opt->moat : opt->etcd);
     /* etcd waits for an election timeout before its first vote: make it short. */
-    char *moat_argv[] = {program, (char[]){"server"},          data,       listen,  advertise,
-                         peer,    peer_known,                  cluster,    (char[]){"--log-level=warn"},
-                         NULL};
+    char *moat_argv[] = {
+        program, (char[]){"server"},           data, listen, advertise, peer, peer_known,
+        cluster, (char[]){"--log-level=warn"}, NULL};
     char *etcd_argv[] = {program,
                          data,
                          listen,

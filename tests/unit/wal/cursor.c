@@ -152,6 +152,9 @@ static void records_must_follow_one_another(void **state)
     c.batch++; /* as if the one that comes had been skipped */
     assert_int_equal(cursor_record(&c, &head), RC_CORRUPT);
     c.batch--;
+    c.part++;
+    assert_int_equal(cursor_record(&c, &head), RC_CORRUPT);
+    c.part--;
     assert_int_equal(cursor_record(&c, &head), RC_OK);
     cursor_fini(&c);
 }

@@ -97,6 +97,46 @@ static void replaced_entries_are_not_read(void **state)
     }
 }
 
+/* What another thread may do while a read is under way is done here within it. */
+static void cut_meanwhile(struct rig *r)
+{
+    rig_append(r, 6, 2, 100);
+}
+
+static void a_cut_during_a_read_shortens_it(void **state)
+{
+    struct rig *r = *state;
+    rig_fill(r, 1, 9, 1, 100);
+    r->on_pread = cut_meanwhile;
+    size_t bytes;
+    assert_int_equal(read_some(r, 3, SIZE_MAX, &bytes), 3); /* 3, 4, 5 */
+    r->on_pread = cut_meanwhile;
+    struct wal_read got = {0};
+    rig_append(r, 7, 2, 100);
+    assert_int_equal(wal_read(r->wal, 6, 1000, &got), RC_END);
+}
+
+static void trim_meanwhile(struct rig *r)
+{
+    wal_trim(r->wal, 30);
+    worker_drain(&r->workers.workers, LANE_WAL);
+    assert_true(wal_first_index(r->wal) > 5);
+}
+
+static void a_segment_stays_while_it_is_read(void **state)
+{
+    struct rig *r = *state;
+    rig_fill(r, 1, 30, 1, 1500);
+    size_t segments = rig_count(r, ".seg");
+    r->on_pread = trim_meanwhile;
+    size_t bytes;
+    assert_true(read_some(r, 1, SIZE_MAX, &bytes) >= 5); /* all of the segment it was in */
+    assert_int_equal(rig_count(r, ".seg"), segments);
+    wal_trim(r->wal, 30); /* now it can go */
+    rig_run(r);
+    assert_int_equal(rig_count(r, ".seg"), 1);
+}
+
 static void what_is_not_there_is_told_apart(void **state)
 {
     struct rig *r = *state;
@@ -139,9 +179,10 @@ int main(void)
 {
 #define WITH_RIG(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH_RIG(any_range_can_be_read),         WITH_RIG(at_least_one_entry_comes),
-        WITH_RIG(replaced_entries_are_not_read), WITH_RIG(what_is_not_there_is_told_apart),
-        WITH_RIG(a_failing_disk_is_reported),    WITH_RIG(damage_is_reported),
+        WITH_RIG(any_range_can_be_read),           WITH_RIG(at_least_one_entry_comes),
+        WITH_RIG(replaced_entries_are_not_read),   WITH_RIG(what_is_not_there_is_told_apart),
+        WITH_RIG(a_cut_during_a_read_shortens_it), WITH_RIG(a_segment_stays_while_it_is_read),
+        WITH_RIG(a_failing_disk_is_reported),      WITH_RIG(damage_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,11 @@ static uint64_t clock_now(struct clock *c)
 static bool fault_now(struct faults *f, const char *point)
 {
     struct rig *r = CONTAINER_OF(f, struct rig, faults);
+    if (r->on_pread && strcmp(point, "wal.pread") == 0) {
+        void (*fn)(struct rig *) = r->on_pread;
+        r->on_pread = NULL;
+        fn(r);
+    }
     if (!r->fault_point || strcmp(r->fault_point, point) != 0)
         return false;
     if (r->fault_after > 0) {

@@ -47,6 +47,7 @@ struct rig {
     char error_text[ERR_TEXT_MAX];
     unsigned rooms;
     void (*on_durable)(struct rig *r); /* may be NULL */
+    void (*on_pread)(struct rig *r);   /* once, before the next read of a file; may be NULL */
     void *user;
 };
 

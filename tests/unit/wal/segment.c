@@ -40,6 +40,24 @@ static void a_spare_is_ready_before_it_is_needed(void **state)
     assert_int_equal(r->durable, 9);
 }
 
+static void a_young_log_is_small(void **state)
+{
+    (void)state;
+    static struct rig rig;
+    rig_init(&rig, 1);
+    rig.opt.segment_bytes = 0;
+    assert_int_equal(rig_open(&rig), RC_OK);
+    assert_int_equal(wal_disk_bytes(rig.wal), 4u << 20);
+    for (uint64_t i = 1; i <= 5; i++)
+        rig_append(&rig, i, 1, 1u << 20);
+    rig_run(&rig);
+    assert_int_equal(wal_disk_bytes(rig.wal), (4u << 20) + 2 * WAL_SEGMENT_BYTES);
+    wal_trim(rig.wal, 5);
+    rig_reopen(&rig);
+    assert_int_equal(rig.seen_n, 5);
+    rig_fini(&rig);
+}
+
 static void trimmed_segments_are_reused(void **state)
 {
     struct rig *r = *state;
@@ -118,6 +136,7 @@ static void a_full_disk_is_told_while_there_is_room(void **state)
     }
     assert_int_equal(r->error_rc, RC_NO_SPACE);
     assert_non_null(strstr(r->error_text, "spare.0"));
+    assert_int_equal(rig_count(r, "spare.0"), 0); /* what was begun of it is gone */
     assert_int_equal(r->durable, index);
     rig_fill(r, index + 1, index + 4, 1, BODY_BYTES); /* what frees space still goes through */
     assert_int_equal(r->durable, index + 4);
@@ -244,6 +263,7 @@ int main(void)
 #define WITH_RIG(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         WITH_RIG(a_spare_is_ready_before_it_is_needed),
+        cmocka_unit_test(a_young_log_is_small),
         WITH_RIG(trimmed_segments_are_reused),
         WITH_RIG(trim_keeps_what_it_must),
         WITH_RIG(large_entries_get_a_segment_of_their_size),
