@@ -46,8 +46,16 @@ struct api *api_new(const struct api_options *opt)
         .method_count = ARRAY_LEN(methods),
         .routes = api_routes,
         .route_count = api_route_count,
+        .cors = true,
         .arg = a,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
+        .budget = opt->budget,
+    });
+    a->peer_rpc = rpc_server_new(&(struct rpc_options){
+        .env = opt->env,
+        .routes = api_peer_routes,
+        .route_count = api_peer_route_count,
+        .arg = a,
         .budget = opt->budget,
     });
     return a;
@@ -62,6 +70,11 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum)
 struct http_handler *api_handler(struct api *a)
 {
     return rpc_server_handler(a->rpc);
+}
+
+struct http_handler *api_peer_handler(struct api *a)
+{
+    return rpc_server_handler(a->peer_rpc);
 }
 
 size_t api_open_calls(const struct api *a)
@@ -258,6 +271,7 @@ void api_free(struct api *a)
     refuse_all(&a->writes);
     refuse_all(&a->sweeping);
     rpc_server_free(a->rpc);
+    rpc_server_free(a->peer_rpc);
     free(a);
 }
 

@@ -33,6 +33,7 @@ struct api_member {
 
 struct api_options {
     struct env *env;
+    uint64_t cluster_id;
     struct storage *storage; /* for sizes only */
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
@@ -49,6 +50,8 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum);
 void api_free(struct api *a);
 
 struct http_handler *api_handler(struct api *a);
+/* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */
+struct http_handler *api_peer_handler(struct api *a);
 
 /* quorum's on_apply: apply the entry to state, and answer the call that waits for it, if any. */
 void api_applied(struct api *a, const struct wal_entry *e, void *ctx);

@@ -9,6 +9,7 @@ struct api {
     struct state *state;
     struct quorum *quorum;
     struct rpc_server *rpc;
+    struct rpc_server *peer_rpc;
     struct list writes;   /* struct write, oldest first: all have the same time limit */
     struct list sweeping; /* struct write whose compaction is not swept yet */
     struct timer overdue;
@@ -49,5 +50,7 @@ void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 /* routes (rpc_route.serve) */
 extern const struct rpc_route api_routes[];
 extern const size_t api_route_count;
+extern const struct rpc_route api_peer_routes[];
+extern const size_t api_peer_route_count;
 
 #endif

@@ -1,6 +1,8 @@
 /* /version, /health, /livez, /readyz: etcd 3.7's, byte for byte where tools parse them. */
 #include "api/inner.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void serve_version(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out)
@@ -15,20 +17,25 @@ static void serve_version(void *arg, const struct rpc_http_request *req, struct 
                v, v, v, MOAT_VERSION);
 }
 
-/* The query's values of a name: calls fn for each, percent-decoding aside (names of checks and
- * alarms have nothing to decode). */
+/* Up to the first c, which *rest is behind; all of it, and nothing left, if there is none. */
+static struct slice cut(struct slice s, uint8_t c, struct slice *rest)
+{
+    size_t n = 0;
+    while (n < s.n && s.p[n] != c)
+        n++;
+    *rest = n < s.n ? slice_skip(s, n + 1) : (struct slice){0};
+    return slice_of(s.p, n);
+}
+
+/* Has the query name=wanted, or any name if wanted.p is NULL? Nothing is percent-decoded: names of
+ * checks and alarms have nothing to decode. */
 static bool query_has(struct slice query, const char *name, struct slice wanted)
 {
-    struct slice key = slice_str(name);
     while (query.n > 0) {
-        const uint8_t *amp = memchr(query.p, '&', query.n);
-        size_t len = amp ? (size_t)(amp - query.p) : query.n;
-        struct slice pair = {query.p, len};
-        query = slice_skip(query, amp ? len + 1 : len);
-        const uint8_t *eq = pair.n ? memchr(pair.p, '=', pair.n) : NULL;
-        struct slice k = {pair.p, eq ? (size_t)(eq - pair.p) : pair.n};
-        struct slice v = eq ? slice_skip(pair, k.n + 1) : (struct slice){0};
-        if (slice_eq(k, key) && (!wanted.p || slice_eq(v, wanted)))
+        struct slice value;
+        struct slice pair = cut(query, '&', &query);
+        struct slice key = cut(pair, '=', &value);
+        if (slice_eq(key, slice_str(name)) && (!wanted.p || slice_eq(value, wanted)))
             return true;
     }
     return false;
@@ -128,6 +135,37 @@ static void serve_one_check(void *arg, const struct rpc_http_request *req,
         if (slice_eq(slice_str(checks[i].name), name))
             run_checks(arg, &checks[i], 1, false, req->query, out);
 }
+
+/* URLs and a member's name need no escaping: conf lets nothing through that would. */
+static void append_strings(struct buf *b, const char *const *v, size_t n)
+{
+    buf_append_u8(b, '[');
+    for (size_t i = 0; i < n; i++)
+        buf_printf(b, "%s\"%s\"", i ? "," : "", v[i]);
+    buf_append_u8(b, ']');
+}
+
+/* The IDs are JSON numbers here, above 2^53 as they are: so etcd's peers have them. */
+static void serve_members(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out)
+{
+    const struct api *a = arg;
+    const struct api_member *m = &a->opt.member;
+    (void)req;
+    out->content_type = "application/json";
+    out->extra_name = "x-etcd-cluster-id";
+    snprintf(out->extra_value, sizeof(out->extra_value), "%" PRIx64, a->opt.cluster_id);
+    buf_printf(&out->body, "[{\"id\":%" PRIu64 ",\"peerURLs\":", m->id);
+    append_strings(&out->body, m->peer_urls, m->peer_url_count);
+    buf_printf(&out->body, ",\"name\":\"%s\",\"clientURLs\":", m->name);
+    append_strings(&out->body, m->client_urls, m->client_url_count);
+    buf_append_str(&out->body, "}]\n");
+}
+
+const struct rpc_route api_peer_routes[] = {
+    {"/members", serve_members},
+    {"/version", serve_version},
+};
+const size_t api_peer_route_count = ARRAY_LEN(api_peer_routes);
 
 const struct rpc_route api_routes[] = {
     {"/health", serve_health},

@@ -176,15 +176,27 @@ static void on_signal(void *arg, int signum)
     io_loop_stop(s->loop);
 }
 
-static struct layer *on_accept(void *arg, struct io_conn *c, struct slice peer)
+static struct layer *serve(struct server *s, struct http_handler *handler, struct slice peer)
 {
-    struct server *s = arg;
-    (void)c;
     return http_conn_new(&(struct http_options){.env = s->env,
-                                                .handler = api_handler(s->api),
+                                                .handler = handler,
                                                 .limits = s->http_limits,
                                                 .budget = &s->budget,
                                                 .peer = peer});
+}
+
+static struct layer *on_client(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return serve(s, api_handler(s->api), peer);
+}
+
+static struct layer *on_peer(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return serve(s, api_peer_handler(s->api), peer);
 }
 
 /* ---- Start ---- */
@@ -298,19 +310,19 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
     return rc;
 }
 
-static enum rc listen_on(struct server *s, const struct conf_url *url, struct err *err)
+/* One listener; opt has who serves its connections. */
+static enum rc listen_on(struct server *s, const struct conf_url *url,
+                         struct io_listener_options opt, struct err *err)
 {
-    struct io_listener_options opt = {
-        .limits = IO_LIMITS_DEFAULT, .arg = s, .on_accept = on_accept};
-    opt.address.kind = conf_url_is_socket(url) ? IO_ADDRESS_UNIX : IO_ADDRESS_TCP;
+    bool socket = conf_url_is_socket(url);
+    const char *text = socket ? url->path : url->host;
+    char *to = socket ? opt.address.path : opt.address.host;
+    size_t cap = socket ? sizeof(opt.address.path) : sizeof(opt.address.host);
+    opt.address.kind = socket ? IO_ADDRESS_UNIX : IO_ADDRESS_TCP;
     opt.address.port = url->port;
-    const char *text = conf_url_is_socket(url) ? url->path : url->host;
-    char *to = conf_url_is_socket(url) ? opt.address.path : opt.address.host;
-    size_t cap = conf_url_is_socket(url) ? sizeof(opt.address.path) : sizeof(opt.address.host);
     if (strlen(text) >= cap)
-        return err_set(err, RC_LIMIT, "--listen-client-urls: %s is longer than %zu bytes", text,
-                       cap - 1);
-    snprintf(to, cap, "%s", text);
+        return err_set(err, RC_LIMIT, "cannot listen on %s: longer than %zu bytes", text, cap - 1);
+    memcpy(to, text, strlen(text) + 1);
     enum rc rc = io_listen(s->loop, &opt, &s->listeners[s->listener_n], err);
     if (rc == RC_OK)
         s->listener_n++;
@@ -319,11 +331,17 @@ static enum rc listen_on(struct server *s, const struct conf_url *url, struct er
 
 static enum rc listen_all(struct server *s, struct err *err)
 {
-    const struct conf_urls *urls = &s->conf->listen_client_urls;
-    s->listeners = mem_calloc(urls->n, sizeof(struct io_listener *));
+    const struct conf_urls *clients = &s->conf->listen_client_urls;
+    const struct conf_urls *peers = &s->conf->listen_peer_urls;
+    struct io_listener_options opt = {.limits = IO_LIMITS_DEFAULT, .arg = s};
     enum rc rc = RC_OK;
-    for (size_t i = 0; i < urls->n && rc == RC_OK; i++)
-        rc = listen_on(s, &urls->v[i], err);
+    s->listeners = mem_calloc(clients->n + peers->n, sizeof(struct io_listener *));
+    opt.on_accept = on_peer;
+    for (size_t i = 0; i < peers->n && rc == RC_OK; i++)
+        rc = listen_on(s, &peers->v[i], opt, err);
+    opt.on_accept = on_client;
+    for (size_t i = 0; i < clients->n && rc == RC_OK; i++)
+        rc = listen_on(s, &clients->v[i], opt, err);
     return rc;
 }
 

@@ -38,6 +38,15 @@ struct restore {
     struct revision at;
 };
 
+/* The size that the index counts is what the pair takes in an answer: so how large an answer gets
+ * is known without a walk over its keys. */
+static uint32_t size_in_answer(size_t encoded_len)
+{
+    size_t size = codec_range_prefix_len(encoded_len) + encoded_len;
+    must(size <= INDEX_SIZE_MAX); /* max-request-bytes is far below */
+    return (uint32_t)size;
+}
+
 static bool restore_one(void *arg, struct slice key, struct slice stored)
 {
     struct restore *r = arg;
@@ -56,7 +65,7 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
         r->rc = index_restore_tombstone(r->kv->index, pair.key, r->at);
     else
         r->rc = index_restore_put(r->kv->index, pair.key, r->at, pair.create_revision, pair.version,
-                                  (uint32_t)encoded.n);
+                                  size_in_answer(encoded.n));
     return r->rc == RC_OK;
 }
 
@@ -132,11 +141,11 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
                                 .value = value,
                                 .lease = lease};
     size_t len = codec_key_value_len(&pair);
-    must(len <= UINT32_MAX / 2); /* max-request-bytes is far below */
+    uint32_t size = size_in_answer(len);
     uint8_t *at = ring_push(&kv->ring, rev, false, (uint32_t)len);
     codec_key_value_store(at, &pair);
     ring_seal_last(&kv->ring);
-    index_put(kv->index, key, rev, (uint32_t)len);
+    index_put(kv->index, key, rev, size);
 }
 
 static void delete_one(struct kv *kv, struct slice key)

@@ -29,13 +29,13 @@ static struct pb_key_value bare_pair(const struct index_hit *hit)
                                  .version = hit->version};
 }
 
+/* What the pair takes in the answer; the index counts just that. */
 static size_t pair_len(const struct kv_range *r, const struct index_hit *hit)
 {
-    size_t len = hit->size;
-    if (r->keys_only) {
-        struct pb_key_value pair = bare_pair(hit);
-        len = codec_key_value_len(&pair);
-    }
+    if (!r->keys_only)
+        return hit->size;
+    struct pb_key_value pair = bare_pair(hit);
+    size_t len = codec_key_value_len(&pair);
     return codec_range_prefix_len(len) + len;
 }
 
@@ -104,6 +104,37 @@ static void count_all(struct kv_range *r, int64_t at)
         r->count = index_get(r->kv->index, r->range.from, at, &hit) == RC_OK;
     else
         r->count = (int64_t)index_count(r->kv->index, &r->range, at, NULL);
+}
+
+/* Nothing but a span of the present: the index's counts say it all. */
+static void size_span(struct kv_range *r, int64_t limit)
+{
+    struct index_range span = r->range;
+    struct index_hit end;
+    uint64_t bytes;
+    r->left = index_count(r->kv->index, &span, INDEX_NOW, &bytes);
+    r->more = limit > 0 && r->left > (uint64_t)limit;
+    if (r->more) {
+        enum rc rc = index_nth(r->kv->index, &span, (uint64_t)limit, &end);
+        must(rc == RC_OK);
+        span.to = end.key;
+        span.open_end = false;
+        r->left = index_count(r->kv->index, &span, INDEX_NOW, &bytes);
+        must(r->left == (uint64_t)limit);
+    }
+    r->body_len += bytes;
+}
+
+/* A single key is looked up once: its revision at `at` stays what it is. */
+static void size_point(struct kv_range *r, int64_t at)
+{
+    struct index_hit hit;
+    if (index_get(r->kv->index, r->range.from, at, &hit) != RC_OK || !passes(r, &hit))
+        return;
+    r->left = 1;
+    r->body_len += pair_len(r, &hit);
+    r->only = hit;
+    r->only.key = r->range.from;
 }
 
 /* Key order: how many pairs, how many bytes. */
@@ -249,9 +280,9 @@ static enum rc size_picks(struct kv_range *r, size_t n, int64_t limit)
         size_t len = r->picks[i].size;
         if (r->keys_only) {
             rc = build_bare(r, r->picks[i].rev);
-            len = r->built.n;
+            len = codec_range_prefix_len(r->built.n) + r->built.n;
         }
-        r->body_len += codec_range_prefix_len(len) + len;
+        r->body_len += len;
     }
     return rc;
 }
@@ -269,6 +300,19 @@ static enum rc size_sorted(struct kv_range *r, const struct pb_range_request *re
                    req->sort_order == PB_SORT_ORDER_DESCEND);
     r->keep_lease = req->sort_target == PB_SORT_TARGET_VALUE;
     return size_picks(r, n, req->limit);
+}
+
+static enum rc size_pairs(struct kv_range *r, const struct pb_range_request *req, int64_t at)
+{
+    if (!default_order(req))
+        return size_sorted(r, req, at);
+    if (r->point)
+        size_point(r, at);
+    else if (at == INDEX_NOW && !r->keys_only && !has_filters(r))
+        size_span(r, req->limit);
+    else
+        size_walk(r, at, req->limit);
+    return RC_OK;
 }
 
 enum etcd_error kv_range_open(struct kv *kv, const struct pb_range_request *req, struct kv_range *r)
@@ -293,12 +337,8 @@ enum etcd_error kv_range_open(struct kv *kv, const struct pb_range_request *req,
     enum rc rc = RC_OK;
     if (req->count_only || !r->point || has_filters(r))
         count_all(r, look);
-    if (!req->count_only) {
-        if (default_order(req))
-            size_walk(r, look, req->limit);
-        else
-            rc = size_sorted(r, req, look);
-    }
+    if (!req->count_only)
+        rc = size_pairs(r, req, look);
     if (r->point && !req->count_only && !has_filters(r))
         r->count = (int64_t)r->left;
     r->body_len += codec_range_tail_len(r->more, r->count);
@@ -322,8 +362,7 @@ static enum rc next_pair(struct kv_range *r)
         return r->keys_only ? build_bare(r, p->rev) : RC_OK;
     }
     if (r->point) {
-        if (index_get(r->kv->index, r->range.from, r->at, &hit) != RC_OK)
-            return RC_CORRUPT;
+        hit = r->only;
     } else {
         if (!r->walking)
             index_iter_init(&r->walk, r->kv->index, &r->range, r->at);
@@ -363,11 +402,11 @@ static enum rc read_pair(struct kv_range *r, struct buf *out, size_t room_end)
         enum rc rc = kv_get_revision(r->kv, r->current, &pair);
         if (rc != RC_OK)
             return rc;
-        if (pair.n != r->current_size)
-            return RC_CORRUPT;
     }
     uint8_t prefix[CODEC_RANGE_PREFIX_MAX];
     size_t prefix_len = (size_t)(codec_range_prefix_store(prefix, pair.n) - prefix);
+    if (!r->use_built && prefix_len + pair.n != r->current_size)
+        return RC_CORRUPT;
     append_from(r, slice_of(prefix, prefix_len), 0, out, room_end);
     append_from(r, pair, prefix_len, out, room_end);
     if (r->offset == prefix_len + pair.n)

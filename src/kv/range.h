@@ -1,9 +1,10 @@
 /* range - the answer to a RangeRequest, sized first and encoded as it is sent.
  *
- * kv_range_open walks the index once: what is selected, how many, how many bytes. kv_range_read
- * then encodes as many bytes as asked for, so an answer costs memory for what is in flight, not
- * for all of it. Between reads the key space may change: the revision is pinned (kv_range_pin).
- * Order, filters, limit, count and more are etcd 3.7's (server/etcdserver/txn/range.go). */
+ * kv_range_open asks the index what is selected, how many, how many bytes: its counts tell, or a
+ * walk where there are filters or a revision of the past. kv_range_read then encodes as many bytes
+ * as asked for, so an answer costs memory for what is in flight, not for all of it. Between reads
+ * the key space may change: the revision is pinned (kv_range_pin). Order, filters, limit, count and
+ * more are etcd 3.7's (server/etcdserver/txn/range.go). */
 #ifndef MOAT_KV_RANGE_H
 #define MOAT_KV_RANGE_H
 
@@ -12,7 +13,7 @@
 /* A selected revision, where the answer's order is not the index's. */
 struct range_pick {
     struct revision rev;
-    uint32_t size;
+    uint32_t size;      /* what it takes in the answer, its prefix included */
     int64_t number;     /* what it is sorted by, if a number … */
     struct slice bytes; /* … or the value or key; valid during kv_range_open only */
 };
@@ -38,9 +39,10 @@ struct kv_range {
     int64_t min_mod, max_mod, min_create, max_create; /* 0: none */
     struct range_pick *picks;                         /* NULL: walk the index */
     size_t next_pick;
+    struct index_hit only; /* a single key, in key order */
 
     struct revision current; /* of the pair being read … */
-    uint32_t current_size;
+    uint32_t current_size;   /* … what it takes in the answer, its prefix included … */
     struct buf built; /* … or its bytes, where they are not the stored ones; later the tail */
     bool use_built;
     size_t offset; /* bytes of prefix and pair already read */

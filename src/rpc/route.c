@@ -4,22 +4,28 @@
 #include <stdlib.h>
 
 /* On every answer of the client port (etcd's --cors, default *). */
-#define CORS_HEADERS                                                                               \
-    {SLICE_LIT("access-control-allow-headers"), SLICE_LIT("accept, content-type, authorization")}, \
-        {SLICE_LIT("access-control-allow-methods"), SLICE_LIT("POST, GET, OPTIONS, PUT, DELETE")}, \
-    {                                                                                              \
-        SLICE_LIT("access-control-allow-origin"), SLICE_LIT("*")                                   \
-    }
+static const struct http_header cors_headers[] = {
+    {SLICE_INIT("access-control-allow-headers"), SLICE_INIT("accept, content-type, authorization")},
+    {SLICE_INIT("access-control-allow-methods"), SLICE_INIT("POST, GET, OPTIONS, PUT, DELETE")},
+    {SLICE_INIT("access-control-allow-origin"), SLICE_INIT("*")},
+};
 
-static void respond(struct http_stream *stream, const struct rpc_http_reply *reply, bool get_only)
+#define HEADERS_MAX (ARRAY_LEN(cors_headers) + 4)
+
+static void respond(const struct rpc_server *s, struct http_stream *stream,
+                    const struct rpc_http_reply *reply)
 {
-    struct http_header headers[6] = {CORS_HEADERS};
-    size_t n = 3;
-    if (get_only)
+    struct http_header headers[HEADERS_MAX];
+    size_t n = s->opt.cors ? ARRAY_LEN(cors_headers) : 0;
+    memcpy(headers, cors_headers, n * sizeof(headers[0]));
+    if (reply->status == 405)
         headers[n++] = (struct http_header){SLICE_LIT("allow"), SLICE_LIT("GET")};
     if (reply->content_type)
         headers[n++] =
             (struct http_header){SLICE_LIT("content-type"), slice_str(reply->content_type)};
+    if (reply->extra_name)
+        headers[n++] =
+            (struct http_header){slice_str(reply->extra_name), slice_str(reply->extra_value)};
     if (reply->status >= 400)
         headers[n++] =
             (struct http_header){SLICE_LIT("x-content-type-options"), SLICE_LIT("nosniff")};
@@ -27,12 +33,12 @@ static void respond(struct http_stream *stream, const struct rpc_http_reply *rep
     http_stream_send(stream, buf_slice(&reply->body));
 }
 
-static void respond_text(struct http_stream *stream, unsigned status, const char *text,
-                         bool get_only)
+static void respond_text(const struct rpc_server *s, struct http_stream *stream, unsigned status,
+                         const char *text)
 {
     struct rpc_http_reply reply = {.status = status, .content_type = "text/plain; charset=utf-8"};
     buf_append_str(&reply.body, text);
-    respond(stream, &reply, get_only);
+    respond(s, stream, &reply);
     buf_fini(&reply.body);
 }
 
@@ -55,20 +61,20 @@ void route_serve(struct rpc_server *s, struct http_stream *stream,
     }
     if (slice_eq(request->method, SLICE_LIT("OPTIONS"))) {
         struct rpc_http_reply empty = {.status = 200};
-        respond(stream, &empty, false);
+        respond(s, stream, &empty);
         return;
     }
     const struct rpc_route *route = find(s, req.path);
     if (!route) {
-        respond_text(stream, 404, "404 page not found\n", false);
+        respond_text(s, stream, 404, "404 page not found\n");
         return;
     }
     if (!slice_eq(request->method, SLICE_LIT("GET"))) {
-        respond_text(stream, 405, "Method Not Allowed\n", true);
+        respond_text(s, stream, 405, "Method Not Allowed\n");
         return;
     }
     struct rpc_http_reply reply = {.status = 200};
     route->serve(s->opt.arg, &req, &reply);
-    respond(stream, &reply, false);
+    respond(s, stream, &reply);
     buf_fini(&reply.body);
 }

@@ -75,6 +75,8 @@ struct rpc_http_request {
 struct rpc_http_reply {
     unsigned status; /* 200 unless set */
     const char *content_type;
+    const char *extra_name; /* one more header, lower case; NULL: none */
+    char extra_value[32];
     struct buf body;
 };
 
@@ -91,6 +93,7 @@ struct rpc_options {
     size_t method_count;
     const struct rpc_route *routes;
     size_t route_count;
+    bool cors;                  /* let browsers in: etcd's client port, with its default --cors=* */
     void *arg;                  /* for methods and routes */
     size_t message_max;         /* bytes of one request message; 0: 2 MiB */
     struct http_budget *budget; /* may be NULL */

@@ -25,6 +25,13 @@ static enum rc load_i64(struct storage *storage, const char *key, int64_t *out)
     return RC_OK;
 }
 
+/* Nothing that a flush can have written: without a check of its own, storage may give anything. */
+static bool contradict(const struct kv_marks *m)
+{
+    return m->revision < 1 || m->compacted < -1 || m->compacted > m->revision || m->swept < -1 ||
+           m->swept > m->compacted;
+}
+
 enum rc meta_load(struct storage *storage, struct meta *out, struct err *err)
 {
     struct meta m = {.marks = {.revision = 1, .compacted = -1, .swept = -1}};
@@ -49,6 +56,8 @@ enum rc meta_load(struct storage *storage, struct meta *out, struct err *err)
         rc = load_i64(storage, KEY_COMPACTED, &m.marks.compacted);
     if (rc == RC_OK)
         rc = load_i64(storage, KEY_SWEPT, &m.marks.swept);
+    if (rc == RC_OK && contradict(&m.marks))
+        rc = RC_CORRUPT;
     if (rc != RC_OK)
         return err_set(err, rc == RC_NOT_FOUND ? RC_CORRUPT : rc,
                        "the data's own record of how far it is cannot be read (%s); restore a "

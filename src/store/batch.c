@@ -80,6 +80,14 @@ enum rc batch_apply(struct store *s, MDB_txn *txn, const struct storage_op *ops,
     return rc;
 }
 
+bool batch_rewrites(const struct storage_op *ops, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ops[i].table == TABLE_KEY && ops[i].change != STORAGE_APPEND)
+            return true;
+    return false;
+}
+
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

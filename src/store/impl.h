@@ -4,6 +4,7 @@
 
 #include "kv/storage.h"
 #include "store/map.h"
+#include "store/places.h"
 #include "store/room.h"
 
 #include <lmdb.h>
@@ -14,8 +15,8 @@
 
 struct log;
 
-/* Three threads meet here. The loop owns view; the thread that commits owns tally, room and pages;
- * the rest is set by open, or atomic. */
+/* Three threads meet here. The loop owns view and places; the thread that commits owns tally, room
+ * and pages; the rest is set by open, or atomic. */
 struct store {
     struct storage storage; /* the contract's handle, first */
     struct log *log;
@@ -30,6 +31,8 @@ struct store {
 
     MDB_txn *view;
     enum rc view_rc; /* RC_OK: view can be read */
+    struct places places;
+    uint64_t view_txn; /* the commit that view shows */
 
     MDB_txn *tally; /* reads the page counts after a commit; reset in between */
     struct room room;
@@ -38,6 +41,7 @@ struct store {
 
     _Atomic(bool) dead; /* a write failed: no further one may be tried */
     _Atomic(bool) room_low;
+    _Atomic(uint64_t) rewrite_txn; /* the last to do more to table key than append */
     _Atomic(uint64_t) file_bytes;
     _Atomic(uint64_t) used_bytes;
 };
@@ -62,10 +66,14 @@ static inline MDB_val val_of(struct slice s)
 
 /* batch.c: put ops into an open transaction; and how many bytes the file may grow by for them. */
 enum rc batch_apply(struct store *s, MDB_txn *txn, const struct storage_op *ops, size_t n);
+bool batch_rewrites(const struct storage_op *ops, size_t n); /* more than appends to table key? */
 uint64_t batch_need(const struct store *s, const struct storage_op *ops, size_t n);
 
 /* store.c: count pages after a commit. */
 enum rc store_count(struct store *s);
+
+/* store.c: the view is a new one. */
+enum rc store_note_view(struct store *s);
 
 /* store.c: the contract's table of calls. */
 extern const struct storage_ops store_ops;

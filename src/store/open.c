@@ -261,6 +261,9 @@ static enum rc open_views(struct store *s, struct err *err)
         code = mdb_get(s->view, s->identity, &k, &v);
     if (code)
         return fail(s, code, err, "read it");
+    enum rc rc = store_note_view(s);
+    if (rc != RC_OK)
+        return err_set(err, rc, "%s: cannot read its last revision: %s", s->path, rc_text(rc));
     mdb_txn_reset(s->tally);
     s->map = (struct map){map_base(v.mv_data, s->page_bytes), info.me_mapsize};
     map_register(&s->map, s->path);

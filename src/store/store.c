@@ -69,6 +69,8 @@ static enum rc store_commit(struct storage *base, const struct storage_op *ops, 
                                              : store_rc(mdb_txn_begin(s->env, NULL, 0, &txn));
     if (rc != RC_OK)
         return final(s, rc);
+    if (batch_rewrites(ops, n))
+        atomic_store(&s->rewrite_txn, mdb_txn_id(txn));
     rc = batch_apply(s, txn, ops, n);
     if (rc == RC_OK)
         rc = txn_commit(s, txn);
@@ -187,18 +189,46 @@ static enum rc txn_scan(struct store *s, MDB_txn *txn, enum table t, struct slic
     return code == MDB_NOTFOUND ? RC_OK : store_rc(code);
 }
 
+enum rc store_note_view(struct store *s)
+{
+    MDB_cursor *cursor;
+    enum rc rc = store_rc(mdb_cursor_open(s->view, s->tables[TABLE_KEY], &cursor));
+    if (rc != RC_OK)
+        return rc;
+    MDB_val k = {0};
+    MDB_val v;
+    rc = store_rc(mdb_cursor_get(cursor, &k, &v, MDB_LAST));
+    mdb_cursor_close(cursor);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    /* A commit still running counts as done, and is counted again once it is. */
+    bool rewritten = atomic_load(&s->rewrite_txn) > s->view_txn;
+    places_renew(&s->places, rewritten, rc == RC_OK ? k.mv_data : NULL, s->page_bytes);
+    s->view_txn = mdb_txn_id(s->view);
+    return RC_OK;
+}
+
 static void store_refresh(struct storage *base)
 {
     struct store *s = store_of(base);
     if (s->view_rc == RC_OK)
         mdb_txn_reset(s->view);
     s->view_rc = fault_hit(s->faults, "store.refresh") ? RC_IO : store_rc(mdb_txn_renew(s->view));
+    if (s->view_rc == RC_OK)
+        s->view_rc = store_note_view(s);
 }
 
 static enum rc store_get(struct storage *base, enum table t, struct slice key, struct slice *value)
 {
     struct store *s = store_of(base);
-    return s->view_rc == RC_OK ? txn_get(s, s->view, t, key, value) : s->view_rc;
+    if (s->view_rc != RC_OK)
+        return s->view_rc;
+    if (t == TABLE_KEY && places_find(&s->places, key, value))
+        return RC_OK;
+    enum rc rc = txn_get(s, s->view, t, key, value);
+    if (rc == RC_OK && t == TABLE_KEY)
+        places_keep(&s->places, key, *value, s->page_bytes);
+    return rc;
 }
 
 static enum rc store_scan(struct storage *base, enum table t, struct slice from,
@@ -278,6 +308,7 @@ static void store_close(struct storage *base)
         mdb_env_close(s->env);
     if (s->fd >= 0)
         close(s->fd); /* and with it the lock */
+    places_fini(&s->places);
     free(s->path);
     free(s);
 }

@@ -98,6 +98,7 @@ static bool send_round(struct rig *rig, struct round *r, struct disagreement *ou
                    side_name(side), rc_text(rc[side]), r->n - 1);
         for (size_t i = 0; i < r->n; i++)
             show_step(r->steps[i], &out->text);
+        server_quote_log(&rig->servers.at[side], &out->text);
     }
     return ok;
 }

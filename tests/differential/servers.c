@@ -21,6 +21,7 @@
 #define START_TRIES   3     /* somebody may take a port between our look and the server's bind */
 #define START_MS_MAX  20000 /* from the start of the process to its first answer */
 #define START_LOOK_MS 5
+#define LOG_QUOTED    2000 /* bytes of the end of a log */
 
 const char *side_name(enum side side)
 {
@@ -43,6 +44,23 @@ static uint16_t free_port(void)
     must(getsockname(fd, (struct sockaddr *)&at, &n) == 0);
     close(fd);
     return ntohs(at.sin_port);
+}
+
+void server_quote_log(const struct server *s, struct buf *out)
+{
+    char *path = mem_printf("%s.log", s->folder);
+    char text[LOG_QUOTED];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    free(path);
+    if (fd < 0)
+        return;
+    off_t size = lseek(fd, 0, SEEK_END);
+    ssize_t n = pread(fd, text, sizeof(text), size > LOG_QUOTED ? size - LOG_QUOTED : 0);
+    close(fd);
+    if (n <= 0)
+        return;
+    buf_append(out, text, (size_t)n);
+    buf_append_u8(out, '\n');
 }
 
 /* In the child: become the server. */
@@ -168,6 +186,7 @@ static bool wait_ready(struct server *s)
 
 enum rc servers_start(const struct servers_options *opt, struct servers *s, struct err *err)
 {
+    AUTO(buf_fini) struct buf log = {0};
     *s = (struct servers){0};
     for (unsigned try = 0; try < START_TRIES; try++) {
         for (enum side side = 0; side < SIDE_COUNT; side++)
@@ -180,9 +199,11 @@ enum rc servers_start(const struct servers_options *opt, struct servers *s, stru
                 continue;
             ready = false;
             err->text[0] = 0;
-            err_set(err, RC_TIMEOUT, "%s does not answer; its log is %s.log", side_name(side),
-                    one->folder);
-            end(&(struct servers_options){.keep_logs = true}, one);
+            err_set(err, RC_TIMEOUT, "%s does not answer after its start", side_name(side));
+            buf_clear(&log);
+            server_quote_log(one, &log);
+            fwrite(log.p, 1, log.n, stderr);
+            end(opt, one);
         }
         if (ready)
             return RC_OK;

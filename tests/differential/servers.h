@@ -37,6 +37,9 @@ MUST_USE enum rc servers_start(const struct servers_options *opt, struct servers
 /* End both and remove their data. Idle on a struct of zeroes. */
 void servers_stop(const struct servers_options *opt, struct servers *s);
 
+/* Append what the server said last. */
+void server_quote_log(const struct server *s, struct buf *out);
+
 const char *side_name(enum side side);
 
 #endif

@@ -62,10 +62,10 @@ def full_disk(scratch):
     root = scratch.tmpfs("disk", "size=320m")
     server = scratch.server(data=root + "/data")
     server.start()
-    value = os.urandom(200000)
+    value = os.urandom(800000)
     acknowledged = {}
     with server.client() as c:
-        for n in range(20):
+        for n in range(5):
             acknowledged[b"k/%06d" % n] = c.put(b"k/%06d" % n, value).header.revision
         for _ in range(2):
             filler = fill_disk(root)
@@ -85,7 +85,7 @@ def start_on_full_disk(scratch):
     root = scratch.tmpfs("disk", "size=320m")
     server = scratch.server(data=root + "/data")
     server.start()
-    value = os.urandom(200000)
+    value = os.urandom(800000)
     acknowledged = {}
     with server.client() as c:
         filler = fill_disk(root)

@@ -171,7 +171,7 @@ def read_only(scratch):
 
 @test("a disk too full to start on")
 def full_disk(scratch):
-    root = scratch.tmpfs("full", "size=10m")
+    root = scratch.tmpfs("full", "size=48k")
     server = scratch.server(data=root + "/data")
     explains(server.sentence(), root, "no space left")
 

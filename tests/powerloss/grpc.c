@@ -151,9 +151,9 @@ void grpc_start(struct grpc *g, const char *path, struct slice message, grpc_don
     buf_append_u32_big(&call->out, (uint32_t)message.n);
     buf_append_slice(&call->out, message);
     const nghttp2_nv nva[] = {
-        nv(":method", "POST"),         nv(":scheme", "http"),
-        nv(":path", path),             nv(":authority", "localhost"),
-        nv("te", "trailers"),          nv("content-type", "application/grpc"),
+        nv(":method", "POST"), nv(":scheme", "http"),
+        nv(":path", path),     nv(":authority", "localhost"),
+        nv("te", "trailers"),  nv("content-type", "application/grpc"),
     };
     const nghttp2_data_provider body = {.source.ptr = call, .read_callback = read_request};
     must(nghttp2_submit_request(g->session, NULL, nva, ARRAY_LEN(nva), &body, call) > 0);

@@ -169,7 +169,8 @@ static const struct event *event_at(const struct key_events *k, int64_t revision
     return lo ? &k->v[lo - 1] : NULL;
 }
 
-static bool same_kv(unsigned key, const struct event *e, const struct pb_key_value *kv, char why[256])
+static bool same_kv(unsigned key, const struct event *e, const struct pb_key_value *kv,
+                    char why[256])
 {
     struct op op = op_of(e->op);
     struct buf name = {0};

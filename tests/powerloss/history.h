@@ -1,7 +1,7 @@
 /* history - what a server must hold, revision by revision.
  *
- * An operation's number says all about it: kind, keys, value. The trace's acknowledgements say which
- * operation got which revision; so the whole state at any revision is known. */
+ * An operation's number says all about it: kind, keys, value. The trace's acknowledgements say
+ * which operation got which revision; so the whole state at any revision is known. */
 #ifndef TEST_POWERLOSS_HISTORY_H
 #define TEST_POWERLOSS_HISTORY_H
 
@@ -41,8 +41,8 @@ void history_add(struct history *h, uint64_t op, int64_t revision);
 void history_close(struct history *h);
 int64_t history_revision(const struct history *h); /* the last */
 
-/* Is answer the state of all keys at this revision? extra (0: none) is an operation that came as the
- * next revision after `last`. If not, why is set to a sentence. */
+/* Is answer the state of all keys at this revision? extra (0: none) is an operation that came as
+ * the next revision after `last`. If not, why is set to a sentence. */
 bool history_holds(const struct history *h, int64_t revision, int64_t last, uint64_t extra,
                    const struct pb_range_response *answer, char why[256]);
 

@@ -39,10 +39,10 @@ struct recorder {
     int out; /* the trace */
     uint64_t next_op;
     uint64_t life;
-    int64_t revision; /* highest known */
+    int64_t revision;   /* highest known */
     int64_t compacting; /* revision asked for; 0: no compaction under way */
     struct flight flights[FLIGHT_MAX];
-    bool deleting; /* a delete is under way: only one, so that it can be told after a death */
+    bool deleting;  /* a delete is under way: only one, so that it can be told after a death */
     uint8_t *taken; /* revisions known to be some operation's */
     size_t taken_n;
     bool failed;
@@ -124,7 +124,8 @@ static void start_op(struct flight *f)
     for (unsigned i = 0; i < op_keys(&f->op); i++) {
         op_key(f->op.keys[i], &keys[i]);
         op_value(&f->op, f->op.keys[i], &values[i]);
-        puts[i] = (struct pb_put_request){.key = buf_slice(&keys[i]), .value = buf_slice(&values[i])};
+        puts[i] =
+            (struct pb_put_request){.key = buf_slice(&keys[i]), .value = buf_slice(&values[i])};
     }
     struct pb_request_op ops[2] = {{.request_case = PB_OP_PUT, .request_put = &puts[0]},
                                    {.request_case = PB_OP_PUT, .request_put = &puts[1]}};
@@ -168,7 +169,8 @@ static void start_compaction(struct recorder *rec)
     struct pb_compaction_request request = {.revision = rec->compacting};
     struct buf message = {0};
     wire_encode(&wire_compaction_request, &request, &message);
-    grpc_start(rec->server.grpc, "/etcdserverpb.KV/Compact", buf_slice(&message), on_compacted, rec);
+    grpc_start(rec->server.grpc, "/etcdserverpb.KV/Compact", buf_slice(&message), on_compacted,
+               rec);
     buf_fini(&message);
 }
 
@@ -229,8 +231,7 @@ static void resolve(struct recorder *rec, int64_t revision)
         return;
     }
     bool delete = changed.kvs_n == 0;
-    struct flight *f =
-        find_flight(rec, delete ? 0 : op_of_value(changed.kvs[0].value), delete);
+    struct flight *f = find_flight(rec, delete ? 0 : op_of_value(changed.kvs[0].value), delete);
     if (!f) {
         fail(rec, "after a restart there is a revision that is no operation's");
         return;
@@ -324,7 +325,8 @@ static void live(struct recorder *rec, const char *root, uint64_t n)
         fail(rec, "the server ended by itself");
     if (rec->failed)
         server_print_log(&rec->server);
-    server_stop(&rec->server, alive && rng_chance(&rec->rng, 500000) ? SIGTERM : SIGKILL);
+    /* Killed only by the library, which does it between two effects. */
+    server_stop(&rec->server, SIGTERM);
     arena_fini(&rec->arena);
     rec->arena = (struct arena){0};
     if (!rec->failed)

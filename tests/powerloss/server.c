@@ -111,14 +111,16 @@ static void on_range(void *arg, int status, struct slice message)
     *r->status = status;
     r->rc = status < 0 ? RC_CLOSED : RC_OK;
     if (status == 0)
-        r->rc = wire_decode(&wire_range_response, arena_copy(r->arena, message), r->arena, r->answer);
+        r->rc =
+            wire_decode(&wire_range_response, arena_copy(r->arena, message), r->arena, r->answer);
 }
 
 enum rc server_range(struct server *s, int64_t revision, bool changed, struct arena *arena,
                      int *status, struct pb_range_response *answer)
 {
     static const uint8_t all[1] = {0};
-    struct pb_range_request request = {.key = {all, 1}, .range_end = {all, 1}, .revision = revision};
+    struct pb_range_request request = {
+        .key = {all, 1}, .range_end = {all, 1}, .revision = revision};
     struct buf message = {0};
     if (changed) {
         request.min_mod_revision = revision;

@@ -13,12 +13,12 @@
 /* Where things are; all but dir NULL or 0 when not wanted. */
 struct server_options {
     const char *program;
-    const char *shim;   /* the library to preload */
-    const char *dir;    /* working directory: root/ below it is the server's, log and socket ours */
-    const char *trace;  /* file that the library appends to */
-    bool separate_log;  /* --wal-dir beside the data directory */
-    uint64_t die_at;    /* effects */
-    uint64_t sync_us;   /* delay of each sync */
+    const char *shim;  /* the library to preload */
+    const char *dir;   /* working directory: root/ below it is the server's, log and socket ours */
+    const char *trace; /* file that the library appends to */
+    bool separate_log; /* --wal-dir beside the data directory */
+    uint64_t die_at;   /* effects */
+    uint64_t sync_us;  /* delay of each sync */
 };
 
 struct server {

@@ -29,11 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FDS_MAX     4096
-#define STACK_TEXT  1024
-#define PARTS_MAX   128 /* of one writev */
-#define LEFT_OUT    "-lock"
-#define EXPORT      __attribute__((visibility("default")))
+#define FDS_MAX    4096
+#define STACK_TEXT 1024
+#define PARTS_MAX  128 /* of one writev */
+#define LEFT_OUT   "-lock"
+#define EXPORT     __attribute__((visibility("default")))
 
 struct traced {
     bool used;
@@ -137,7 +137,8 @@ static void put_sync(const struct traced *t)
         int more = 0;
         /* A return address may be the next function's first byte: look one before it. */
         if (info.dli_fbase == shim.program)
-            more = snprintf(text + at, sizeof(text) - at, "+%lx ", (long)(frame - shim.program) - 1);
+            more =
+                snprintf(text + at, sizeof(text) - at, "+%lx ", (long)(frame - shim.program) - 1);
         else if (info.dli_sname)
             more = snprintf(text + at, sizeof(text) - at, "%.60s ", info.dli_sname);
         at += (size_t)more;
@@ -256,12 +257,17 @@ static mode_t mode_arg(int flags, va_list args)
     }
 OPEN(open)
 OPEN(open64)
-OPEN(__open_2) /* what the fortified forms become */
-OPEN(__open64_2)
 OPENAT(openat)
 OPENAT(openat64)
-OPENAT(__openat_2)
-OPENAT(__openat64_2)
+
+/* What the fortified forms become when there is no mode. */
+#define OPEN_2(name)                                                                               \
+    EXPORT int name(const char *path, int flags)                                                   \
+    {                                                                                              \
+        return open_any(AT_FDCWD, path, flags, 0);                                                 \
+    }
+OPEN_2(__open_2)
+OPEN_2(__open64_2)
 
 EXPORT int creat(const char *path, mode_t mode)
 {

@@ -1,9 +1,9 @@
 /* trace - what a server did to its files, and what its client was told, in one order.
  *
  * A file of records, each a header and its payload, appended with one write(2) by the preloaded
- * library (shim.c) in the server and by the client: so the file's order is the order in which things
- * happened. The library appends an effect after the call has returned and before any other thread
- * may begin one; the client appends an acknowledgement after it was received. Whatever is
+ * library (shim.c) in the server and by the client: so the file's order is the order in which
+ * things happened. The library appends an effect after the call has returned and before any other
+ * thread may begin one; the client appends an acknowledgement after it was received. Whatever is
  * acknowledged in a prefix of the trace must therefore survive a loss of power at its end.
  *
  * Paths are relative to the traced directory. A file is known by its inode's number from the moment
@@ -23,8 +23,8 @@
 #define TRACE_PATH_MAX   1024 /* bytes of a relative path, its zero included */
 
 enum trace_kind {
-    /* Effects. The payload of a sync ends with its call stack: words "+OFFSET" (in the program, hex)
-     * or names of functions in libraries, innermost first, with a blank between. */
+    /* Effects. The payload of a sync ends with its call stack: words "+OFFSET" (in the program,
+     * hex) or names of functions in libraries, innermost first, with a blank between. */
     TRACE_CREATE = 1, /* file; payload: path, zero */
     TRACE_MKDIR,      /* payload: path, zero */
     TRACE_RENAME,     /* payload: path, zero, path, zero */

@@ -10,7 +10,7 @@ struct tracefile {
     struct tracefile_record {
         struct trace_record head;
         const uint8_t *payload; /* in the map */
-    } *v;
+    } * v;
     size_t n;
     void *map;
     size_t map_n;

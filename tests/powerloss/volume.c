@@ -54,7 +54,7 @@ struct names {
     struct name {
         char *path;
         struct node *node;
-    } *v;
+    } * v;
     size_t n;
 };
 
@@ -519,8 +519,9 @@ struct volume *volume_lose_power(const struct volume *v, struct rng *rng)
 
 /* ---- To and from a directory ---- */
 
-static void write_node(const struct node *n, const char *path)
+static void write_node(struct node *n, const char *path)
 {
+    struct stat st;
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     must(fd >= 0 && ftruncate(fd, (off_t)node_size(n)) == 0);
     size_t blocks = (node_size(n) + BLOCK - 1) / BLOCK;
@@ -535,6 +536,8 @@ static void write_node(const struct node *n, const char *path)
         i += k ? k : 1;
     }
     must(ftruncate(fd, (off_t)node_size(n)) == 0); /* the last block may be cut */
+    must(fstat(fd, &st) == 0);
+    n->file = st.st_ino;
     close(fd);
 }
 
@@ -543,7 +546,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct name *)a)->path, ((const struct name *)b)->path);
 }
 
-void volume_write(const struct volume *v, const char *dir)
+void volume_write(struct volume *v, const char *dir)
 {
     struct name *sorted = mem_calloc(v->latest.n, sizeof(*sorted));
     for (size_t i = 0; i < v->latest.n; i++)

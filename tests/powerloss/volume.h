@@ -27,8 +27,9 @@ void volume_apply(struct volume *v, const struct trace_record *r, const uint8_t 
 /* Leaves v alone. */
 struct volume *volume_lose_power(const struct volume *v, struct rng *rng);
 
-/* Write the latest state into a directory that exists and is empty. */
-void volume_write(const struct volume *v, const char *dir);
+/* Write the latest state into a directory that exists and is empty. From then on v knows its files
+ * by their numbers there, so that a trace made there can go on from v. */
+void volume_write(struct volume *v, const char *dir);
 
 /* Is the latest state what the directory holds? If not, say so on stderr: the trace has missed
  * something. Files named in the trace are compared; it cannot see others. */

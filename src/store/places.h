@@ -1,0 +1,42 @@
+/* places - where the loop's view has the values it read lately, so that reading them again takes
+ * no search: lists and popular keys are asked for again and again.
+ *
+ * A committed page is never written again, and freed only when a later commit changed something on
+ * it (LMDB copies on write). Appending changes no leaf but the last one. So a place stays good from
+ * view to view while every commit has only appended to the table, if it is not on the last leaf;
+ * after any other commit all are forgotten. Only table `key` has them: there, a key is a revision,
+ * and what stands under it never changes. */
+#ifndef MOAT_STORE_PLACES_H
+#define MOAT_STORE_PLACES_H
+
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PLACES_KEY_LEN 17 /* bytes of a revision's key; others are not kept */
+
+struct place {
+    uint8_t key[PLACES_KEY_LEN];
+    uint32_t len;
+    uint64_t epoch; /* of places when it was kept; another one: forgotten */
+    const uint8_t *value;
+};
+
+/* {0} is empty; the memory comes with the first place. */
+struct places {
+    struct place *of; /* sets of two, the one used last first */
+    uint64_t epoch;
+    const uint8_t *last_leaf; /* the page that the next append may replace */
+};
+
+void places_fini(struct places *p);
+
+bool places_find(const struct places *p, struct slice key, struct slice *value);
+void places_keep(struct places *p, struct slice key, struct slice value, uint32_t page_bytes);
+
+/* A new view. rewritten: a commit since the view before did more to the table than append; last:
+ * its last key as the view has it, NULL when it is empty. */
+void places_renew(struct places *p, bool rewritten, const void *last, uint32_t page_bytes);
+
+#endif

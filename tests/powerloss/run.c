@@ -1,0 +1,214 @@
+#include "run.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define AROUND 3u  /* records before and behind an event that is aimed at */
+#define BEHIND 40u /* records behind a sync that was taken out */
+#define HALF   500000u
+
+/* Events worth aiming at: losses just before, within and just after them. */
+static const unsigned targets[] = {
+    TO(TRACE_CREATE) | TO(TRACE_MKDIR),
+    TO(TRACE_RENAME),
+    TO(TRACE_UNLINK),
+    TO(TRACE_SIZE),
+    TO(TRACE_SYNC),
+    TO(TRACE_SYNC_DIR),
+    TO(TRACE_LIFE),
+    TO(TRACE_ACK),
+    TO(TRACE_COMPACT_ACK),
+};
+
+struct image {
+    uint64_t number;
+    size_t cut; /* records before the loss */
+    struct rng rng;
+};
+
+struct child {
+    pid_t pid;
+    uint64_t number;
+};
+
+struct runner {
+    const struct run_options *opt;
+    struct run_result *out;
+    struct child *children;
+    unsigned running;
+};
+
+/* ---- Which moments ---- */
+
+/* The k-th record that is one of kinds, or of the site; count: how many there are. */
+static size_t nth(const struct run_options *opt, unsigned kinds, size_t k, size_t *count)
+{
+    size_t found = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < opt->trace->n; i++) {
+        const struct tracefile_record *r = &opt->trace->v[i];
+        if (kinds ? !(TO(r->head.kind) & kinds) : sites_find(opt->sites, r) != opt->without)
+            continue;
+        if (found++ == k)
+            at = i;
+    }
+    if (count)
+        *count = found;
+    return at;
+}
+
+static size_t near_event(const struct run_options *opt, unsigned kinds, struct rng *rng)
+{
+    size_t count;
+    nth(opt, kinds, 0, &count);
+    if (count == 0)
+        return (size_t)rng_below(rng, opt->trace->n + 1);
+    size_t at = nth(opt, kinds, (size_t)rng_below(rng, count), NULL);
+    size_t end = opt->trace->n;
+    if (kinds == 0) {
+        size_t behind = rng_chance(rng, HALF) ? AROUND : rng_chance(rng, HALF) ? BEHIND : end - at;
+        end = at + 1 + behind < end ? at + 1 + behind : end;
+        return (size_t)rng_between(rng, at + 1, end);
+    }
+    size_t from = at > AROUND ? at - AROUND : 0;
+    end = at + AROUND < end ? at + AROUND : end;
+    return (size_t)rng_between(rng, from, end);
+}
+
+static struct image pick(const struct run_options *opt, uint64_t number)
+{
+    struct image im = {.number = number};
+    rng_seed(&im.rng, opt->seed * 1000003u + number);
+    if (opt->without >= 0)
+        im.cut = near_event(opt, 0, &im.rng);
+    else if (rng_chance(&im.rng, HALF))
+        im.cut = (size_t)rng_below(&im.rng, opt->trace->n + 1);
+    else
+        im.cut = near_event(opt, targets[rng_below(&im.rng, ARRAY_LEN(targets))], &im.rng);
+    return im;
+}
+
+static int by_cut(const void *a, const void *b)
+{
+    const struct image *x = a;
+    const struct image *y = b;
+    return (x->cut > y->cut) - (x->cut < y->cut);
+}
+
+/* ---- One image, in a process of its own: it has the volume without a copy ---- */
+
+static char *why_path(const struct runner *r, uint64_t number)
+{
+    return mem_printf("%s/why.%" PRIu64, r->opt->dir, number);
+}
+
+NORETURN static void check_one(const struct runner *r, const struct volume *v, struct image im,
+                               const struct promises *promises)
+{
+    const struct run_options *opt = r->opt;
+    char why[CHECK_WHY_MAX] = "";
+    struct check c = {.program = opt->program,
+                      .shim = opt->shim,
+                      .dir = mem_printf("%s/%" PRIu64, opt->dir, im.number),
+                      .separate_log = opt->separate_log,
+                      .history = opt->history,
+                      .promises = *promises,
+                      .sites = opt->sites,
+                      .without = opt->without};
+    struct volume *left = volume_lose_power(v, &im.rng);
+    if (check_image(&c, left, &im.rng, why))
+        _exit(0);
+    FILE *f = fopen(why_path(r, im.number), "we");
+    must(f);
+    fprintf(f, "power lost after record %zu of %zu: %s", im.cut, opt->trace->n, why);
+    fclose(f);
+    _exit(1);
+}
+
+static void note_failure(struct runner *r, uint64_t number)
+{
+    struct run_result *out = r->out;
+    char why[CHECK_WHY_MAX] = "the check itself broke off";
+    char *path = why_path(r, number);
+    FILE *f = fopen(path, "re");
+    if (f) {
+        size_t n = fread(why, 1, sizeof(why) - 1, f);
+        why[n] = 0;
+        fclose(f);
+        unlink(path);
+    }
+    free(path);
+    if (out->failed++ == 0) {
+        out->first_failed = number;
+        memcpy(out->why, why, sizeof(why));
+    }
+    if (!r->opt->quiet)
+        fprintf(stderr, "image %" PRIu64 ": %s\n", number, why);
+}
+
+static void wait_for_one(struct runner *r)
+{
+    int status;
+    pid_t pid = waitpid(-1, &status, 0);
+    must(pid > 0);
+    unsigned i = 0;
+    while (i < r->running && r->children[i].pid != pid)
+        i++;
+    must(i < r->running);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        r->out->passed++;
+    else
+        note_failure(r, r->children[i].number);
+    r->children[i] = r->children[--r->running];
+}
+
+static void start_one(struct runner *r, const struct volume *v, struct image im,
+                      const struct promises *promises)
+{
+    while (r->running >= r->opt->jobs)
+        wait_for_one(r);
+    if (r->opt->stop && r->out->failed > 0)
+        return;
+    fflush(NULL);
+    pid_t pid = fork();
+    must(pid >= 0);
+    if (pid == 0)
+        check_one(r, v, im, promises);
+    r->children[r->running++] = (struct child){pid, im.number};
+}
+
+void run_images(const struct run_options *opt, struct run_result *out)
+{
+    *out = (struct run_result){0};
+    struct runner r = {.opt = opt, .out = out};
+    r.children = mem_calloc(opt->jobs, sizeof(*r.children));
+    struct image *images = mem_calloc(opt->images, sizeof(*images));
+    for (uint64_t i = 0; i < opt->images; i++)
+        images[i] = pick(opt, opt->first + i * opt->step);
+    qsort(images, opt->images, sizeof(*images), by_cut);
+    struct volume *v = volume_new();
+    struct promises promises = {0};
+    promises.revision = FIRST_REVISION;
+    size_t at = 0;
+    for (uint64_t i = 0; i < opt->images && !(opt->stop && out->failed > 0); i++) {
+        for (; at < images[i].cut; at++) {
+            const struct tracefile_record *record = &opt->trace->v[at];
+            if (opt->without < 0 || sites_find(opt->sites, record) != opt->without)
+                volume_apply(v, &record->head, record->payload);
+            promises_add(&promises, &record->head);
+        }
+        start_one(&r, v, images[i], &promises);
+    }
+    while (r.running > 0)
+        wait_for_one(&r);
+    volume_free(v);
+    free(images);
+    free(r.children);
+}
