@@ -255,6 +255,7 @@ static void make_api(struct server *s)
     s->http_limits.streams = c->max_concurrent_streams;
     s->api =
         api_new(&(struct api_options){.env = s->env,
+                                      .cluster_id = s->cluster_id,
                                       .storage = s->storage,
                                       .member = {.id = s->member_id,
                                                  .name = c->name,
