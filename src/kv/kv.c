@@ -34,6 +34,7 @@ void kv_free(struct kv *kv)
 
 struct restore {
     struct kv *kv;
+    int64_t last; /* no revision is above it */
     enum rc rc;
     struct revision at;
 };
@@ -57,8 +58,8 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
     struct slice encoded = {stored.p, r->rc == RC_OK ? stored.n - STORED_CRC_LEN : 0};
     if (r->rc == RC_OK)
         r->rc = revision_key_parse(key, &r->at, &tombstone);
-    if (r->rc == RC_OK)
-        r->rc = codec_key_value_parse(encoded, &pair);
+    if (r->rc == RC_OK && (r->at.main > r->last || codec_key_value_parse(encoded, &pair) != RC_OK))
+        r->rc = RC_CORRUPT;
     if (r->rc != RC_OK)
         return false;
     if (tombstone)
@@ -71,7 +72,7 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
 
 enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, struct err *err)
 {
-    struct restore r = {.kv = kv};
+    struct restore r = {.kv = kv, .last = marks->revision};
     enum rc rc = storage_scan(kv->storage, TABLE_KEY, (struct slice){0}, restore_one, &r);
     if (rc == RC_OK)
         rc = r.rc;

@@ -43,6 +43,7 @@ static void give_back(struct rpc_call *call)
     s->free_count++;
 }
 
+/* Count n bytes for the call in the server's budget, instead of what was counted so far. */
 static void charge(struct rpc_call *call, size_t n)
 {
     struct http_budget *budget = call->server->opt.budget;
@@ -296,6 +297,7 @@ struct rpc_call *call_begin(struct rpc_server *s, struct http_stream *stream,
     struct slice token = http_request_header(request, "token");
     call->method = method;
     call->in.stream = stream;
+    charge(call, RPC_CALL_COST); /* a stream that sends nothing costs something, too */
     if (token.p)
         call->token = arena_copy(&call->arena, token);
     if (timeout_ns > 0)
@@ -359,7 +361,7 @@ void call_data(struct rpc_call *call, struct slice piece)
     size_t n = piece.n < missing ? piece.n : missing;
     if (n > 0)
         buf_append(&in->message, piece.p, n);
-    charge(call, in->message.cap);
+    charge(call, RPC_CALL_COST + in->message.cap);
     if (over_budget(call)) {
         reject(call, GRPC_RESOURCE_EXHAUSTED, etcd_error_text(ETCD_REQUEST_TOO_MANY_REQUESTS));
         return;

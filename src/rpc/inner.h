@@ -5,7 +5,8 @@
 #include "rpc/rpc.h"
 
 #define RPC_MESSAGE_MAX_DEFAULT (2u << 20)
-#define RPC_FREE_CALLS_MAX      1024u /* kept for use again */
+#define RPC_CALL_COST           (sizeof(struct rpc_call) + 1024) /* bytes: with HTTP's part of it */
+#define RPC_FREE_CALLS_MAX      1024u                            /* kept for use again */
 
 struct rpc_server {
     struct http_handler handler;

@@ -69,9 +69,10 @@ struct wal_recovered {
 };
 
 /* Open or create the log, recover, and be ready to append. Reads every live segment, and what is
- * visited once more. visit (may be NULL) is called with opt->arg, in index order for each entry from `from` on that survives (a later
- * record of the same index replaced the earlier one and those behind it); bodies borrow for the
- * call. RC_LOCKED, RC_FOREIGN, RC_VERSION, RC_CORRUPT, RC_NO_SPACE …, with a sentence in err. */
+ * visited once more. visit (may be NULL) is called with opt->arg, in index order for each entry
+ * from `from` on that survives (a later record of the same index replaced the earlier one and those
+ * behind it); bodies borrow for the call. RC_LOCKED, RC_FOREIGN, RC_VERSION, RC_CORRUPT,
+ * RC_NO_SPACE …, with a sentence in err. */
 MUST_USE enum rc wal_open(const struct wal_options *opt, uint64_t from,
                           void (*visit)(void *arg, const struct wal_entry *e), struct wal **out,
                           struct wal_recovered *found, struct err *err);

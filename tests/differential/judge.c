@@ -204,6 +204,12 @@ static bool other_fault_first(const struct answer *moat, const struct answer *et
     return revision && refused_with(etcd, ETCD_LEASE_NOT_FOUND);
 }
 
+static bool may_be_bare(const struct step *s)
+{
+    const struct pb_range_request *range = s->request;
+    return s->kind == STEP_TXN || (s->kind == STEP_RANGE && range->keys_only);
+}
+
 static enum rule find_rule(const struct step *s, const struct answer *moat,
                            const struct answer *etcd)
 {
@@ -211,7 +217,8 @@ static enum rule find_rule(const struct step *s, const struct answer *moat,
         return RULE_SORT_ORDER;
     if (s->kind == STEP_TXN && other_fault_first(moat, etcd))
         return RULE_FAULT_ORDER;
-    if (moat->code == 0 && etcd->code == 0 && same_message(s, moat, etcd, MASK_LEASES_TOO))
+    if (may_be_bare(s) && moat->code == 0 && etcd->code == 0 &&
+        same_message(s, moat, etcd, MASK_LEASES_TOO))
         return RULE_KEYS_ONLY_LEASE;
     return RULE_NONE;
 }

@@ -19,6 +19,7 @@ END_STREAM, END_HEADERS, ACK = 1, 4, 1
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR = 0, 1, 2, 3
 REFUSED_STREAM, CANCEL, COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 7, 8, 9, 11
 WINDOW_MAX = (1 << 31) - 1
+FRAME_MAX = 16384
 SETTING_TABLE, SETTING_WINDOW = 1, 4
 
 
@@ -63,6 +64,13 @@ def grpc_message(message):
     return b"\0" + struct.pack(">I", len(message)) + message
 
 
+def data(stream, body, flags=END_STREAM):
+    """DATA frames of the size that every peer takes; the last has the flags."""
+    pieces = [body[at : at + FRAME_MAX] for at in range(0, len(body), FRAME_MAX)]
+    out = [frame(DATA, 0, stream, piece) for piece in pieces[:-1]]
+    return b"".join(out) + frame(DATA, flags, stream, pieces[-1])
+
+
 def settings(**values):
     numbers = {"table": SETTING_TABLE, "window": SETTING_WINDOW}
     return b"".join(struct.pack(">HI", numbers[name], v) for name, v in values.items())
@@ -81,6 +89,7 @@ class Wire:
             self.socket = socket.create_connection((host, int(port)), timeout)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.unread = bytearray()
+        self.timeout = timeout
         if preface:
             self.send(PREFACE + frame(SETTINGS, 0, 0, settings(**initial)))
 
@@ -93,18 +102,25 @@ class Wire:
     def close(self):
         self.socket.close()
 
-    def send(self, data):
-        self.socket.sendall(data)
+    def settle(self):
+        """Take the other side's settings: before, its windows are the 64 kB of the protocol."""
+        self.until(SETTINGS)
+        self.send(frame(SETTINGS, ACK, 0))
+        return self
 
-    def flood(self, data, seconds):
-        """Send data again and again for so long, or until the other side closes or takes no more.
+    def send(self, out):
+        self.socket.settimeout(self.timeout)
+        self.socket.sendall(out)
+
+    def flood(self, out, seconds):
+        """Send this again and again for so long, or until the other side closes or takes no more.
         Return how often it was sent whole."""
         end = time.monotonic() + seconds
         times = 0
         self.socket.settimeout(0.2)
         try:
             while time.monotonic() < end:
-                self.socket.sendall(data)
+                self.socket.sendall(out)
                 times += 1
         except OSError:
             pass
@@ -115,13 +131,7 @@ class Wire:
         block = grpc_headers(path, *headers)
         if message is None:
             return frame(HEADERS, END_HEADERS | flags, stream, block)
-        body = grpc_message(message)
-        out = frame(HEADERS, END_HEADERS, stream, block)
-        for at in range(0, len(body), 16384):
-            piece = body[at : at + 16384]
-            last = at + len(piece) == len(body)
-            out += frame(DATA, flags if last else 0, stream, piece)
-        return out
+        return frame(HEADERS, END_HEADERS, stream, block) + data(stream, grpc_message(message), flags)
 
     def read_frame(self, seconds=10):
         """(kind, flags, stream, payload), or None once the connection is closed."""
@@ -139,12 +149,12 @@ class Wire:
                 raise TimeoutError("no whole frame came")
             self.socket.settimeout(left)
             try:
-                data = self.socket.recv(1 << 16)
+                piece = self.socket.recv(1 << 16)
             except (ConnectionResetError, BrokenPipeError):
                 return None
-            if not data:
+            if not piece:
                 return None
-            self.unread += data
+            self.unread += piece
 
     def until(self, kind, stream=None, seconds=10):
         """The next frame of a kind, or None if the connection ends before."""
@@ -173,7 +183,7 @@ class Calls:
     """Unary calls on one connection. A reply is its message; None stands for a refusal."""
 
     def __init__(self, address):
-        self.wire = Wire(address, table=0, window=WINDOW_MAX)
+        self.wire = Wire(address, table=0, window=WINDOW_MAX).settle()
         self.wire.send(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", WINDOW_MAX - 65535)))
         self.next_stream = 1
         self.blocks = {}
@@ -191,11 +201,11 @@ class Calls:
             self.blocks[path] = grpc_headers(path)
         self.bodies[stream] = bytearray()
         head = frame(HEADERS, END_HEADERS, stream, self.blocks[path])
-        return stream, head + frame(DATA, END_STREAM, stream, grpc_message(message))
+        return stream, head + data(stream, grpc_message(message))
 
     def begin(self, path, message):
-        stream, data = self.frames(path, message)
-        self.wire.send(data)
+        stream, out = self.frames(path, message)
+        self.wire.send(out)
         return stream
 
     def ended(self, seconds=10):

@@ -262,6 +262,7 @@ OPENAT(openat64)
 
 /* What the fortified forms become when there is no mode. */
 #define OPEN_2(name)                                                                               \
+    EXPORT int name(const char *path, int flags);                                                  \
     EXPORT int name(const char *path, int flags)                                                   \
     {                                                                                              \
         return open_any(AT_FDCWD, path, flags, 0);                                                 \
