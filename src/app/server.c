@@ -17,6 +17,8 @@
 #include <stdlib.h>
 
 #define TRAILING_ENTRIES 5000u /* kept behind what storage holds (--snapshot-catchup-entries) */
+#define TRIM_RESIDENT_NS ((uint64_t)10 * NS_PER_S)
+#define RESIDENT_MAX     (64u << 20) /* bytes of mapped files; above: given back (still cached) */
 #define HTTP_BUDGET      (512ull << 20) /* bytes that may wait in connections */
 
 struct server {
@@ -38,6 +40,7 @@ struct server {
     size_t listener_n;
     const char **peer_urls; /* texts, for the member list */
     const char **client_urls;
+    struct timer trim_resident;
     uint64_t trimmed;
     bool wal_full;
     bool store_full;
@@ -167,6 +170,16 @@ static void on_turn(void *arg)
     quorum_flush(s->quorum);
     if (state_turn(s->state))
         io_loop_again(s->loop);
+}
+
+/* Pages of the data file that were read count as ours until they are given back; the page cache
+ * keeps them, so a next touch costs little. */
+static void trim_resident(struct timer *t)
+{
+    struct server *s = CONTAINER_OF(t, struct server, trim_resident);
+    if (io_resident_file_bytes() > RESIDENT_MAX)
+        store_trim_resident(s->storage);
+    env_after(s->env, t, TRIM_RESIDENT_NS);
 }
 
 static void on_signal(void *arg, int signum)
@@ -392,9 +405,12 @@ static enum rc start(struct server *s, struct err *err)
         rc = listen_all(s, err);
     if (rc == RC_OK)
         rc = io_loop_on_signal(s->loop, on_signal, s, err);
-    if (rc == RC_OK)
-        io_loop_on_turn(s->loop, on_turn, s);
-    return rc;
+    if (rc != RC_OK)
+        return rc;
+    io_loop_on_turn(s->loop, on_turn, s);
+    s->trim_resident.fire = trim_resident;
+    env_after(s->env, &s->trim_resident, TRIM_RESIDENT_NS);
+    return RC_OK;
 }
 
 /* Lines that scripts wait for (etcd's texts), then a few for people. */
@@ -433,10 +449,11 @@ static void finish(struct server *s)
                      STR("nothing is lost: the next start applies the log again"));
     }
     worker_drain(s->env->workers, LANE_STORE);
+    timer_stop(s->env->timers, &s->trim_resident);
     if (s->loop)
         io_loop_close_conns(s->loop);
+    quorum_free(s->quorum); /* reads that still wait for it are refused */
     api_free(s->api);
-    quorum_free(s->quorum);
     if (s->wal)
         wal_close(s->wal);
     state_free(s->state);

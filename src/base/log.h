@@ -3,7 +3,7 @@
  *     log_warn(log, "wal.torn_tail", "segment", U64(seq), "path", STR(path));
  *
  * A struct log is a sink with a level. The sink is app's; library folders log only at debug
- * (style.md, Logging). Values borrow; a sink must not keep them. */
+ * (docs/STYLE.md, Logging). Values borrow; a sink must not keep them. */
 #ifndef MOAT_BASE_LOG_H
 #define MOAT_BASE_LOG_H
 

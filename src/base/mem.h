@@ -1,7 +1,7 @@
 /* mem - allocation that does not fail.
  *
  * Sizes from outside meet a named limit first; after that, running out of memory ends the process
- * (style.md, Memory). Release with free(). */
+ * (docs/STYLE.md, Memory). Release with free(). */
 #ifndef MOAT_BASE_MEM_H
 #define MOAT_BASE_MEM_H
 

@@ -104,7 +104,7 @@ void conf_help(struct buf *out)
     }
     buf_append_str(out,
                    "\nEvery other flag of etcd 3.4 to 3.7 is known, but does not work in this\n"
-                   "version or changes nothing in it: see moat-server(1).\n");
+                   "version or changes nothing in it: see moat-server(8).\n");
 }
 
 static void reference_row(struct buf *out, const struct conf_flag *flag)

@@ -2,7 +2,7 @@
  *
  * Durability is the caller's business and follows POSIX: bytes are durable after file_sync, names
  * after disk_sync_dir of their directory. A failed file_sync says nothing about what is durable:
- * stop, never repeat it (PostgreSQL's fsync lesson; design.md 3).
+ * stop, never repeat it (PostgreSQL's fsync lesson; docs/ARCHITECTURE.md, Storage).
  * Paths are used as given. Every call that fails with a path fills err, when not NULL, with a
  * sentence that names the path. */
 #ifndef MOAT_ENV_DISK_H

@@ -7,4 +7,8 @@
 /* Raise the soft limit of open descriptors to the hard one. Returns the limit now in force. */
 uint64_t io_raise_fd_limit(void);
 
+/* Bytes of mapped files that count as this process's memory now (VmRSS less RssAnon); 0: unknown.
+ */
+uint64_t io_resident_file_bytes(void);
+
 #endif

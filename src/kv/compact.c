@@ -3,6 +3,7 @@
  * index; a second compaction that comes meanwhile waits for the pass to end. */
 #include "base/must.h"
 #include "kv/inner.h"
+#include "kv/range.h"
 #include "wire/kv_codec.h"
 
 #define SWEEP_CLOCK_EVERY 64u /* revisions between looks at the clock */
@@ -23,7 +24,8 @@ struct pass {
     struct kv *kv;
     uint64_t until_ns;
     unsigned visited;
-    bool more; /* stopped before the end */
+    bool more;    /* stopped before the end */
+    bool damaged; /* stopped at what cannot be read */
 };
 
 static void note_delete(struct kv *kv, struct slice key)
@@ -37,13 +39,17 @@ static bool sweep_one(void *arg, struct slice key, struct slice stored)
 {
     struct pass *p = arg;
     struct kv *kv = p->kv;
-    struct revision rev;
+    struct revision rev = {0};
     bool tombstone;
+    struct slice encoded;
     struct pb_key_value pair;
-    /* What cannot be read is left for the reader who needs it to report. */
-    if (revision_key_parse(key, &rev, &tombstone) != RC_OK || stored.n < STORED_CRC_LEN ||
-        codec_key_value_parse(slice_of(stored.p, stored.n - STORED_CRC_LEN), &pair) != RC_OK)
-        return true;
+    /* Whose revision this was cannot be told, so no later one may go before it. */
+    if (revision_key_parse(key, &rev, &tombstone) != RC_OK ||
+        stored_value(stored, &encoded) != RC_OK || codec_key_value_parse(encoded, &pair) != RC_OK) {
+        log_debug(kv->env->log, "kv.sweep_stopped_at_damage", "revision", I64(rev.main));
+        p->damaged = true;
+        return false;
+    }
     if (rev.main > kv->sweep.target)
         return false;
     memcpy(kv->sweep.cursor, key.p, REVISION_KEY_LEN);
@@ -58,12 +64,21 @@ static bool sweep_one(void *arg, struct slice key, struct slice stored)
     return !p->more;
 }
 
+/* A reader of a revision below may need what would go; one at or above it needs what stays. */
+bool kv_sweep_is_pinned(const struct kv *kv)
+{
+    list_each (item, &kv->pins)
+        if (CONTAINER_OF(item, struct kv_range, pin)->at < kv->sweep.target)
+            return true;
+    return false;
+}
+
 bool kv_sweep(struct kv *kv)
 {
-    if (kv->sweep.target == 0 || kv->sweep.scanned)
+    if (kv->sweep.target == 0 || kv->sweep.scanned || kv->sweep.damaged)
         return false;
-    /* A pinned reader may need what would go; and the scan must see all it is to judge. */
-    if (!list_empty(&kv->pins) || kv->flushed < kv->sweep.target)
+    /* The scan must see all it is to judge. */
+    if (kv->flushed < kv->sweep.target || kv_sweep_is_pinned(kv))
         return false;
     if (kv->sweep.delete_n >= KV_SWEEP_DELETES_MAX)
         return true;
@@ -71,7 +86,8 @@ bool kv_sweep(struct kv *kv)
     struct slice from = slice_of(kv->sweep.cursor, REVISION_TOMBSTONE_LEN);
     if (storage_scan(kv->storage, TABLE_KEY, from, sweep_one, &p) != RC_OK)
         return false; /* storage is broken; who reads will say so */
-    kv->sweep.scanned = !p.more;
+    kv->sweep.damaged = p.damaged;
+    kv->sweep.scanned = !p.more && !p.damaged;
     return p.more;
 }
 

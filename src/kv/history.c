@@ -282,6 +282,20 @@ enum rc history_at(const struct history *h, int64_t at, struct index_hit *hit)
     return RC_OK;
 }
 
+void history_prefetch(const struct history *h)
+{
+    if (!is_inline(h) && h->run)
+        __builtin_prefetch(h->run);
+}
+
+void history_prefetch_ends(const struct history *h)
+{
+    if (is_inline(h) || !h->run)
+        return;
+    __builtin_prefetch(&h->run->r[h->run->newest]);
+    __builtin_prefetch(&h->run->r[run_end(h->run) - 1]);
+}
+
 /* Where the run has rev, or its end. Other records of the same main are few. */
 static uint32_t run_find(const struct history_run *run, struct revision rev)
 {

@@ -69,6 +69,10 @@ bool history_may_drop(const struct history *h, struct revision rev, int64_t c);
 /* Forget rev, the oldest recorded of its generation; false if it is not recorded. */
 bool history_drop(struct history *h, struct revision rev);
 
+/* Ask for what history_at will look at: the run, then, of a run that is in the cache, its ends. */
+void history_prefetch(const struct history *h);
+void history_prefetch_ends(const struct history *h);
+
 void history_check(const struct history *h);
 
 /* What malloc takes for n bytes, near enough: glibc's header and rounding. */

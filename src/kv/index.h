@@ -2,8 +2,8 @@
  *
  * Each node keeps, for every subtree, how many keys are alive now and how many bytes their
  * encoded KeyValues take; so `count`, `limit … more` and "what fills the quota" at the current
- * revision are O(log n) (design.md 3, Index). Values are not here: a revision leads to them in
- * storage.
+ * revision are O(log n) (docs/ARCHITECTURE.md, Storage). Values are not here: a revision leads to
+ * them in storage.
  *
  * A key's history is etcd's keyIndex: generations, each from a creation to a tombstone. Of the
  * generation that compaction has eaten into, the creation revision and the number of dropped

@@ -25,6 +25,7 @@ struct kv {
         int64_t target;                         /* the compaction being swept; 0: none */
         uint8_t cursor[REVISION_TOMBSTONE_LEN]; /* scan from here */
         bool scanned;       /* nothing is left to find; deletes may wait for their flush */
+        bool damaged;       /* storage gave what cannot be read: nothing more is swept */
         struct buf deletes; /* keys found: each a length byte, then the key */
         size_t delete_n;
         struct buf out; /* those in the flush that is out */
@@ -32,10 +33,16 @@ struct kv {
     } sweep;
 };
 
+/* Is a range pinned that the sweep has to wait for? */
+bool kv_sweep_is_pinned(const struct kv *kv);
+
 /* The revision a change or a read inside a transaction belongs to. */
 static inline int64_t kv_open_revision(const struct kv *kv)
 {
     return kv->open && kv->sub > 0 ? kv->revision + 1 : kv->revision;
 }
+
+/* Where a revision's value and CRC are, not read yet; valid as that of kv_get. */
+MUST_USE enum rc kv_find_stored(struct kv *kv, struct revision rev, struct slice *stored);
 
 #endif

@@ -190,20 +190,24 @@ int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end)
     return n;
 }
 
-enum rc kv_get_revision(struct kv *kv, struct revision rev, struct slice *encoded)
+enum rc kv_find_stored(struct kv *kv, struct revision rev, struct slice *stored)
 {
     if (rev.main > kv->flushed) {
         const struct ring_entry *e = ring_find(&kv->ring, rev);
         must(e != NULL);
-        *encoded = ring_entry_value(e);
+        *stored = ring_entry_stored(e);
         return RC_OK;
     }
     uint8_t key[REVISION_TOMBSTONE_LEN];
-    struct slice stored;
     revision_key_store(key, rev, false);
-    enum rc rc = storage_get(kv->storage, TABLE_KEY, slice_of(key, REVISION_KEY_LEN), &stored);
-    if (rc == RC_NOT_FOUND)
-        return RC_CORRUPT; /* the index says it is there */
+    enum rc rc = storage_get(kv->storage, TABLE_KEY, slice_of(key, REVISION_KEY_LEN), stored);
+    return rc == RC_NOT_FOUND ? RC_CORRUPT : rc; /* the index says it is there */
+}
+
+enum rc kv_get_revision(struct kv *kv, struct revision rev, struct slice *encoded)
+{
+    struct slice stored;
+    enum rc rc = kv_find_stored(kv, rev, &stored);
     return rc == RC_OK ? stored_value(stored, encoded) : rc;
 }
 
@@ -313,7 +317,7 @@ size_t kv_unflushed_ops(const struct kv *kv)
 bool kv_flush_urgent(const struct kv *kv)
 {
     return kv->sweep.delete_n > 0 || (kv->sweep.scanned && !kv->sweep.last) ||
-           (kv->sweep.target > kv->flushed && list_empty(&kv->pins));
+           (kv->sweep.target > kv->flushed && !kv_sweep_is_pinned(kv));
 }
 
 void kv_stats(const struct kv *kv, struct kv_stats *out)

@@ -78,7 +78,8 @@ bool kv_flush_urgent(const struct kv *kv);    /* a sweep waits for a flush to go
 /* Forget revisions below rev, logically at once: ETCD_OK, ETCD_COMPACTED, ETCD_FUTURE_REV. */
 MUST_USE enum etcd_error kv_compact(struct kv *kv, int64_t rev);
 /* Physically, a slice at a time: finds up to KV_SWEEP_DELETES_MAX revisions to delete with the next
- * flush. Returns true while it wants to be called again soon. Waits while a range is pinned. */
+ * flush. Returns true while it wants to be called again soon. Waits while a range below is pinned,
+ * and stops for good at a revision that cannot be read. */
 bool kv_sweep(struct kv *kv);
 /* The sweep up to this revision is finished and flushed. */
 bool kv_swept(const struct kv *kv, int64_t rev);

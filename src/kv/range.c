@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+#define CACHE_LINE   64
+#define PREFETCH_MAX 512 /* bytes of a value; the hardware goes on by itself */
+
 static bool has_filters(const struct kv_range *r)
 {
     return r->min_mod != 0 || r->max_mod != 0 || r->min_create != 0 || r->max_create != 0;
@@ -348,12 +351,72 @@ enum etcd_error kv_range_open(struct kv *kv, const struct pb_range_request *req,
     return ETCD_CORRUPT;
 }
 
+static void prefetch(struct slice bytes)
+{
+    size_t n = bytes.n < PREFETCH_MAX ? bytes.n : PREFETCH_MAX;
+    for (size_t i = 0; i < n; i += CACHE_LINE)
+        __builtin_prefetch(bytes.p + i);
+}
+
+/* Find the values of what is ahead. */
+static enum rc find_ahead(struct kv_range *r)
+{
+    enum rc rc = RC_OK;
+    for (unsigned i = r->next_ahead; i < r->ahead_n && rc == RC_OK; i++)
+        rc = kv_find_stored(r->kv, r->ahead[i].rev, &r->ahead[i].stored);
+    for (unsigned i = r->next_ahead; i < r->ahead_n && rc == RC_OK; i++)
+        prefetch(r->ahead[i].stored);
+    return rc;
+}
+
+static enum rc walk_on(struct kv_range *r, struct index_hit *hit)
+{
+    if (!r->walking)
+        index_iter_init(&r->walk, r->kv->index, &r->range, r->at);
+    r->walking = true;
+    do {
+        if (!index_iter_next(&r->walk, hit))
+            return RC_CORRUPT;
+    } while (!passes(r, hit));
+    return RC_OK;
+}
+
+/* Take up the next stored pair of the walk. */
+static enum rc next_stored(struct kv_range *r)
+{
+    enum rc rc = RC_OK;
+    if (r->next_ahead == r->ahead_n) {
+        struct index_hit hit;
+        r->next_ahead = r->ahead_n = 0;
+        while (rc == RC_OK && r->ahead_n < RANGE_AHEAD && r->ahead_n < r->left) {
+            rc = walk_on(r, &hit);
+            if (rc == RC_OK)
+                r->ahead[r->ahead_n++] = (struct range_next){.rev = hit.mod, .size = hit.size};
+        }
+        if (rc == RC_OK)
+            rc = find_ahead(r);
+        if (rc != RC_OK)
+            return rc;
+    }
+    const struct range_next *next = &r->ahead[r->next_ahead++];
+    r->current = next->rev;
+    r->current_size = next->size;
+    r->stored = next->stored;
+    return RC_OK;
+}
+
 /* Take up the next pair: where its bytes are. */
 static enum rc next_pair(struct kv_range *r)
 {
     struct index_hit hit = {0};
     r->offset = 0;
+    r->stored = (struct slice){0};
     r->use_built = r->keys_only;
+    if (!r->picks && !r->point && !r->keys_only) {
+        enum rc rc = next_stored(r);
+        r->left--;
+        return rc;
+    }
     r->left--;
     if (r->picks) {
         const struct range_pick *p = &r->picks[r->next_pick++];
@@ -361,17 +424,10 @@ static enum rc next_pair(struct kv_range *r)
         r->current_size = p->size;
         return r->keys_only ? build_bare(r, p->rev) : RC_OK;
     }
-    if (r->point) {
+    if (r->point)
         hit = r->only;
-    } else {
-        if (!r->walking)
-            index_iter_init(&r->walk, r->kv->index, &r->range, r->at);
-        r->walking = true;
-        do {
-            if (!index_iter_next(&r->walk, &hit))
-                return RC_CORRUPT;
-        } while (!passes(r, &hit));
-    }
+    else if (walk_on(r, &hit) != RC_OK)
+        return RC_CORRUPT;
     r->current = hit.mod;
     r->current_size = hit.size;
     if (r->keys_only) {
@@ -399,7 +455,9 @@ static enum rc read_pair(struct kv_range *r, struct buf *out, size_t room_end)
 {
     struct slice pair = buf_slice(&r->built);
     if (!r->use_built) {
-        enum rc rc = kv_get_revision(r->kv, r->current, &pair);
+        enum rc rc = r->stored.p ? RC_OK : kv_find_stored(r->kv, r->current, &r->stored);
+        if (rc == RC_OK)
+            rc = stored_value(r->stored, &pair);
         if (rc != RC_OK)
             return rc;
     }
@@ -425,7 +483,8 @@ static void begin_tail(struct kv_range *r)
 enum rc kv_range_read(struct kv_range *r, struct buf *out, size_t max)
 {
     size_t room_end = out->n + max;
-    enum rc rc = RC_OK;
+    r->stored = (struct slice){0}; /* the storage's view may have changed */
+    enum rc rc = find_ahead(r);
     while (rc == RC_OK && r->state != RANGE_DONE) {
         if (r->state == RANGE_NEXT && r->left == 0)
             begin_tail(r);

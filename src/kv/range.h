@@ -18,6 +18,15 @@ struct range_pick {
     struct slice bytes; /* … or the value or key; valid during kv_range_open only */
 };
 
+/* Pairs are looked up some way ahead of the one being read: the waits for memory overlap. */
+#define RANGE_AHEAD 16
+
+struct range_next {
+    struct revision rev;
+    uint32_t size;
+    struct slice stored; /* with its CRC; valid until the storage's view changes */
+};
+
 struct kv_range {
     struct kv *kv;
     struct list pin;
@@ -41,8 +50,13 @@ struct kv_range {
     size_t next_pick;
     struct index_hit only; /* a single key, in key order */
 
+    struct range_next ahead[RANGE_AHEAD]; /* of the walk: next_ahead up to ahead_n are to be read */
+    unsigned next_ahead;
+    unsigned ahead_n;
+
     struct revision current; /* of the pair being read … */
     uint32_t current_size;   /* … what it takes in the answer, its prefix included … */
+    struct slice stored;     /* … where it was found in this call of kv_range_read, or none … */
     struct buf built; /* … or its bytes, where they are not the stored ones; later the tail */
     bool use_built;
     size_t offset; /* bytes of prefix and pair already read */

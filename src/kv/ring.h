@@ -1,9 +1,10 @@
 /* ring - the revisions that storage does not hold yet, in order.
  *
  * A change goes index → ring at once and reaches storage with the next batch; a read that the
- * index leads to a revision above the flushed one finds it here (design.md 3). An entry's bytes
- * are exactly what storage will hold: revision key, then encoded KeyValue and its CRC32C. They
- * lie in chunks that are freed as a whole, so that the heap beside them does not fragment. */
+ * index leads to a revision above the flushed one finds it here (docs/ARCHITECTURE.md, Storage). An
+ * entry's bytes are exactly what storage will hold: revision key, then encoded KeyValue and its
+ * CRC32C. They lie in chunks that are freed as a whole, so that the heap beside them does not
+ * fragment. */
 #ifndef MOAT_KV_RING_H
 #define MOAT_KV_RING_H
 

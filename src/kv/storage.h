@@ -4,7 +4,7 @@
  * uses and a differential test holds equal. The loop reads through one view that moves only in
  * storage_refresh; one batch at a time is committed, by LANE_STORE. A commit is durable with the
  * exception that a power loss may undo the *last* one whole (LMDB's MDB_NOMETASYNC): so the WAL is
- * kept back to the commit before (design.md 3, Trim). */
+ * kept back to the commit before (docs/ARCHITECTURE.md, Storage). */
 #ifndef MOAT_KV_STORAGE_H
 #define MOAT_KV_STORAGE_H
 

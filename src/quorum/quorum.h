@@ -71,8 +71,8 @@ void quorum_durable(struct quorum *q, uint64_t index);
  * within the call. */
 void quorum_read(struct quorum *q, struct read_waiter *w);
 
-/* Storage holds everything up to index durably (two commits ago, design.md 3, Trim): the log may be
- * trimmed, `trailing` entries kept. */
+/* Storage holds everything up to index durably (two commits ago, docs/ARCHITECTURE.md, Storage):
+ * the log may be trimmed, `trailing` entries kept. */
 void quorum_trim(struct quorum *q, uint64_t index, uint64_t trailing);
 
 /* The last committed configuration and its index, for storage to keep beside the applied index. */

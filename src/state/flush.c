@@ -40,6 +40,16 @@ static void begin(struct state *s)
     submit(s);
 }
 
+/* Say when storage runs out of room, and when it has some again. */
+static void tell_room(struct state *s)
+{
+    bool full = s->flush.retry || s->flush.low;
+    if (full == s->flush.full)
+        return;
+    s->flush.full = full;
+    s->opt.on_storage(s->opt.arg, full ? RC_NO_SPACE : RC_OK);
+}
+
 /* The commit before this one can no longer be undone: this one's sync made its meta page durable.
  */
 static void committed(struct state *s)
@@ -51,11 +61,12 @@ static void committed(struct state *s)
     s->used_bytes = stats.used_bytes;
     s->flush.safe = s->flush.kept;
     s->flush.kept = s->flush.index;
-    if (s->flush.retry) {
-        s->flush.retry = false;
-        s->opt.on_storage(s->opt.arg, RC_OK);
-    }
-    if (s->flush.dirty)
+    s->flush.retry = false;
+    s->flush.low = stats.room_low;
+    tell_room(s);
+    if (s->flush.low) /* look again, though nobody may write meanwhile */
+        env_after(s->env, &s->flush.timer, STATE_RETRY_MS * NS_PER_MS);
+    else if (s->flush.dirty)
         env_after(s->env, &s->flush.timer, STATE_FLUSH_MS * NS_PER_MS);
     s->opt.on_flushed(s->opt.arg, s->flush.safe);
 }
@@ -70,11 +81,9 @@ static void done(struct job *job)
     }
     if (s->flush.rc == RC_NO_SPACE) {
         /* Nothing changed: the log keeps everything, and the same batch is tried until it fits. */
-        bool first = !s->flush.retry;
         s->flush.retry = true;
         env_after(s->env, &s->flush.timer, STATE_RETRY_MS * NS_PER_MS);
-        if (first)
-            s->opt.on_storage(s->opt.arg, RC_NO_SPACE);
+        tell_room(s);
         return;
     }
     s->flush.broken = true;

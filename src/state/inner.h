@@ -18,6 +18,8 @@ struct state {
         struct job job;
         bool out;    /* the job is on its way */
         bool retry;  /* it had no room: the same batch again */
+        bool low;    /* storage is about to have none */
+        bool full;   /* on_storage was told so */
         bool dirty;  /* something was applied since the last batch began */
         bool broken; /* storage failed for good */
         enum rc rc;  /* the job's outcome */

@@ -3,7 +3,8 @@
  * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys, and later
  * leases, users, alarms and members, here and nowhere else, deterministically. Changes gather and
  * go to storage in batches: one transaction holds them, the applied index with its term, the
- * configuration and the revision, always at the border between two entries (design.md 3).
+ * configuration and the revision, always at the border between two entries (docs/ARCHITECTURE.md,
+ * Storage).
  *
  * Before an entry is proposed its request is judged (state/check.h) and the quota asked; what an
  * entry must find when applied, later entries may have changed, is judged again in state_apply. */

@@ -1,13 +1,14 @@
 #include "store/places.h"
 
 #include "base/mem.h"
-#include "base/must.h"
 #include "base/wr.h"
 
 #include <stdlib.h>
 
-#define SETS_BITS 15 /* 65,536 places: 3 MB once all are in use */
-#define WAYS      2
+#define SETS 32768u /* 2 MB once all are in use */
+#define WAYS 2
+
+_Static_assert(sizeof(struct place) * WAYS == 64, "a set is a line of the cache");
 
 static const uint8_t *page_of(const void *within, uint32_t page_bytes)
 {
@@ -21,30 +22,34 @@ void places_fini(struct places *p)
     *p = (struct places){0};
 }
 
-/* A revision's two numbers, mixed (Knuth 6.4: Fibonacci hashing). */
-static struct place *set_of(const struct places *p, struct slice key)
+/* The revision that a key of the right length names; false: one that no place can have. */
+static bool parse(struct slice key, uint64_t *main, uint32_t *sub)
 {
-    uint64_t main = load_u64_big(key.p);
-    uint64_t sub = load_u64_big(key.p + PLACES_KEY_LEN - sizeof(sub));
-    uint64_t mixed = (main ^ sub << 32) * 0x9e3779b97f4a7c15u;
-    return &p->of[(mixed >> (64 - SETS_BITS)) * WAYS];
+    uint64_t wide = load_u64_big(key.p + PLACES_KEY_LEN - sizeof(wide));
+    *main = load_u64_big(key.p);
+    *sub = (uint32_t)wide;
+    return wide <= UINT32_MAX;
 }
 
-static bool is_at(const struct places *p, const struct place *place, struct slice key)
+/* Revisions that follow each other stand side by side: what was written together is mostly read
+ * together. */
+static struct place *set_of(const struct places *p, uint64_t main, uint32_t sub)
 {
-    return place->value && place->epoch == p->epoch &&
-           memcmp(place->key, key.p, PLACES_KEY_LEN) == 0;
+    return &p->of[(main + sub) % SETS * WAYS];
 }
 
 bool places_find(const struct places *p, struct slice key, struct slice *value)
 {
-    if (!p->of || key.n != PLACES_KEY_LEN)
+    uint64_t main;
+    uint32_t sub;
+    if (!p->of || key.n != PLACES_KEY_LEN || !parse(key, &main, &sub))
         return false;
-    const struct place *set = set_of(p, key);
+    const struct place *set = set_of(p, main, sub);
     for (unsigned i = 0; i < WAYS; i++) {
-        if (!is_at(p, &set[i], key))
+        const struct place *at = &set[i];
+        if (!at->value || at->main != main || at->sub != sub || at->epoch != p->epoch)
             continue;
-        *value = slice_of(set[i].value, set[i].len);
+        *value = slice_of(at->value, at->len);
         return true;
     }
     return false;
@@ -52,15 +57,16 @@ bool places_find(const struct places *p, struct slice key, struct slice *value)
 
 void places_keep(struct places *p, struct slice key, struct slice value, uint32_t page_bytes)
 {
-    if (key.n != PLACES_KEY_LEN || page_of(value.p, page_bytes) == p->last_leaf)
+    struct place new = {.value = value.p, .epoch = p->epoch};
+    if (key.n != PLACES_KEY_LEN || !parse(key, &new.main, &new.sub) || value.n > UINT32_MAX ||
+        page_of(value.p, page_bytes) == p->last_leaf)
         return;
-    must(value.n <= UINT32_MAX);
+    new.len = (uint32_t)value.n;
     if (!p->of)
-        p->of = mem_calloc((size_t)WAYS << SETS_BITS, sizeof(*p->of));
-    struct place *set = set_of(p, key);
+        p->of = mem_calloc((size_t)SETS * WAYS, sizeof(*p->of));
+    struct place *set = set_of(p, new.main, new.sub);
     set[1] = set[0];
-    set[0] = (struct place){.len = (uint32_t)value.n, .epoch = p->epoch, .value = value.p};
-    memcpy(set[0].key, key.p, PLACES_KEY_LEN);
+    set[0] = new;
 }
 
 void places_renew(struct places *p, bool rewritten, const void *last, uint32_t page_bytes)

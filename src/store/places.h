@@ -17,15 +17,16 @@
 #define PLACES_KEY_LEN 17 /* bytes of a revision's key; others are not kept */
 
 struct place {
-    uint8_t key[PLACES_KEY_LEN];
+    uint64_t main; /* the revision's two numbers, as they stand in the key */
+    uint32_t sub;
     uint32_t len;
-    uint64_t epoch; /* of places when it was kept; another one: forgotten */
-    const uint8_t *value;
+    const uint8_t *value; /* NULL: none is kept here */
+    uint64_t epoch;       /* of places when it was kept; another one: forgotten */
 };
 
 /* {0} is empty; the memory comes with the first place. */
 struct places {
-    struct place *of; /* sets of two, the one used last first */
+    struct place *of; /* sets of two, the one kept last first */
     uint64_t epoch;
     const uint8_t *last_leaf; /* the page that the next append may replace */
 };

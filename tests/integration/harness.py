@@ -225,6 +225,13 @@ class Server:
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
+    def logs(self, *parts):
+        """Wait until the log has all of these."""
+        try:
+            wait_for(lambda: all(part in self.log() for part in parts), 10, "")
+        except Failure:
+            has(self.log(), *parts)
+
     def alive(self):
         return self.process is not None and self.process.poll() is None
 

@@ -237,7 +237,7 @@ def environment(scratch):
     server = scratch.server(environment={"ETCD_NAME": "variable", "ETCD_NO_SUCH": "1"})
     server.flags = ["--initial-cluster", "variable=http://localhost:2380"]
     server.start()
-    has(server.log(), "unrecognized environment variable", "ETCD_NO_SUCH", "name=variable")
+    server.logs("unrecognized environment variable", "ETCD_NO_SUCH", "name=variable")
 
 
 @test("--config-file replaces flags and variables; a mistake in it is told with its place")
@@ -253,12 +253,12 @@ def config_file(scratch):
     own.append(f"advertise-client-urls: {server.url}")
     write(*own, "name: file", "initial-cluster: file=http://localhost:2380")
     server.start()
-    has(server.log(), "name=file")
+    server.logs("name=file")
     check(os.path.isdir(scratch.sub("yaml")), "data-dir of the file was not used")
     server.stop()
     write(*own, "no-such-field: 1")
     server.start()
-    has(server.log(), path + ":4: unknown key no-such-field is ignored")
+    server.logs(path + ":4: unknown key no-such-field is ignored")
     server.stop()
     write(*own, "snapshot-count: [1, 2]")
     has(server.sentence(), path + ":4: ")
