@@ -12,7 +12,7 @@
 
 /* A proposed request; lives in its call's arena. */
 struct write {
-    struct list link; /* in writes, then perhaps in sweeping; alone once it was answered early */
+    struct list link; /* in writes, then in late (answered early), perhaps in sweeping */
     struct rpc_call *call;
     uint64_t due_ns;
     int64_t sweep;
@@ -37,7 +37,9 @@ struct api *api_new(const struct api_options *opt)
     struct api *a = mem_zalloc(sizeof(*a));
     a->opt = *opt;
     list_init(&a->writes);
+    list_init(&a->late);
     list_init(&a->sweeping);
+    list_init(&a->reads);
     a->overdue.fire = look_for_overdue;
     a->next_id = rng_u64(opt->env->rng);
     a->rpc = rpc_server_new(&(struct rpc_options){
@@ -106,6 +108,23 @@ bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slic
     return false;
 }
 
+size_t api_reply_room(const struct api *a)
+{
+    const struct http_budget *budget = a->opt.budget;
+    uint64_t left = budget && budget->used < budget->max ? budget->max - budget->used : 1;
+    return !budget || left > STATE_REPLY_BYTES_MAX ? STATE_REPLY_BYTES_MAX : (size_t)left;
+}
+
+void api_refuse_reply(struct rpc_call *call, struct state_reply *reply)
+{
+    buf_fini(&reply->body);
+    if (reply->error != ETCD_OK)
+        rpc_fail_etcd(call, reply->error, NULL);
+    else
+        rpc_fail(call, GRPC_RESOURCE_EXHAUSTED, "etcdserver: response is too large",
+                 "what the request writes has been written; ask for less in one answer");
+}
+
 /* ---- Writes ---- */
 
 static void finish_write(struct write *w)
@@ -114,21 +133,38 @@ static void finish_write(struct write *w)
     buf_fini(&w->body);
 }
 
-static void look_for_overdue(struct timer *t)
+/* Something has a time limit from now on: its due time. */
+static uint64_t begin_waiting(struct api *a)
 {
-    struct api *a = CONTAINER_OF(t, struct api, overdue);
-    uint64_t now = env_now_ns(a->opt.env);
+    if (!timer_active(&a->overdue))
+        env_after(a->opt.env, &a->overdue, OVERDUE_LOOK_MS * NS_PER_MS);
+    return env_now_ns(a->opt.env) + (uint64_t)API_REQUEST_MS_MAX * NS_PER_MS;
+}
+
+static void give_up_writes(struct api *a, uint64_t now)
+{
     while (!list_empty(&a->writes)) {
         struct write *w = CONTAINER_OF(a->writes.next, struct write, link);
         if (w->due_ns > now)
             break;
         list_remove(&w->link);
+        list_add_tail(&a->late, &w->link);
         rpc_fail_early(w->call, ETCD_TIMEOUT,
                        a->no_space ? "the disk is full; the request stays in the log and may still "
                                      "take effect when there is room"
                                    : NULL);
     }
-    if (!list_empty(&a->writes))
+}
+
+static void give_up_reads(struct api *a, uint64_t now);
+
+static void look_for_overdue(struct timer *t)
+{
+    struct api *a = CONTAINER_OF(t, struct api, overdue);
+    uint64_t now = env_now_ns(a->opt.env);
+    give_up_writes(a, now);
+    give_up_reads(a, now);
+    if (!list_empty(&a->writes) || !list_empty(&a->reads))
         env_after(a->opt.env, &a->overdue, OVERDUE_LOOK_MS * NS_PER_MS);
 }
 
@@ -177,20 +213,17 @@ void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct sl
     }
     struct write *w = arena_zalloc(&call->arena, sizeof(*w));
     w->call = call;
-    w->due_ns = env_now_ns(a->opt.env) + (uint64_t)API_REQUEST_MS_MAX * NS_PER_MS;
+    w->due_ns = begin_waiting(a);
     list_add_tail(&a->writes, &w->link);
-    if (!timer_active(&a->overdue))
-        env_after(a->opt.env, &a->overdue, OVERDUE_LOOK_MS * NS_PER_MS);
     quorum_propose(a->quorum, &entry, w);
 }
 
 static void answer(struct api *a, struct write *w, struct state_reply *reply)
 {
     struct rpc_call *call = w->call;
-    if (reply->error != ETCD_OK) {
+    if (reply->error != ETCD_OK || reply->too_large) {
         finish_write(w);
-        buf_fini(&reply->body);
-        rpc_fail_etcd(call, reply->error, NULL);
+        api_refuse_reply(call, reply);
         return;
     }
     if (reply->sweep != 0 && !state_swept(a->state, reply->sweep)) {
@@ -214,10 +247,12 @@ void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
         state_apply(a->state, e->index, e->term, body, NULL);
         return;
     }
-    struct state_reply reply = {.raft_term = e->term};
+    struct write *w = ctx;
+    struct state_reply reply = {
+        .raft_term = e->term, .room = api_reply_room(a), .unheard = rpc_gone(w->call)};
     rpc_body_begin(&reply.body);
     state_apply(a->state, e->index, e->term, body, &reply);
-    answer(a, ctx, &reply);
+    answer(a, w, &reply);
 }
 
 void api_dropped(struct api *a, void *ctx)
@@ -268,7 +303,9 @@ void api_free(struct api *a)
     if (!a)
         return;
     timer_stop(a->opt.env->timers, &a->overdue);
+    must(list_empty(&a->reads));
     refuse_all(&a->writes);
+    refuse_all(&a->late);
     refuse_all(&a->sweeping);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
@@ -279,6 +316,8 @@ void api_free(struct api *a)
 
 struct read {
     struct read_waiter waiter;
+    struct list link; /* in reads */
+    uint64_t due_ns;
     struct api *api;
     struct rpc_call *call;
     void (*fn)(struct api *a, struct rpc_call *call, void *request);
@@ -288,10 +327,24 @@ struct read {
 static void read_ready(struct read_waiter *w, enum rc rc)
 {
     struct read *r = CONTAINER_OF(w, struct read, waiter);
+    list_remove(&r->link);
     if (rc == RC_OK)
         r->fn(r->api, r->call, r->request);
     else
         rpc_fail_etcd(r->call, ETCD_NO_LEADER, NULL);
+}
+
+/* A leader that cannot write its first entry cannot tell what is committed: so reads wait, too. */
+static void give_up_reads(struct api *a, uint64_t now)
+{
+    while (!list_empty(&a->reads)) {
+        struct read *r = CONTAINER_OF(a->reads.next, struct read, link);
+        if (r->due_ns > now)
+            break;
+        list_remove(&r->link);
+        quorum_read_cancel(&r->waiter);
+        rpc_fail_etcd(r->call, ETCD_TIMEOUT, NULL);
+    }
 }
 
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
@@ -302,7 +355,12 @@ void api_read(struct api *a, struct rpc_call *call, bool serializable,
         return;
     }
     struct read *r = arena_alloc(&call->arena, sizeof(*r));
-    *r = (struct read){
-        .waiter = {.ready = read_ready}, .api = a, .call = call, .fn = fn, .request = request};
+    *r = (struct read){.waiter = {.ready = read_ready},
+                       .due_ns = begin_waiting(a),
+                       .api = a,
+                       .call = call,
+                       .fn = fn,
+                       .request = request};
+    list_add_tail(&a->reads, &r->link);
     quorum_read(a->quorum, &r->waiter);
 }

@@ -11,13 +11,14 @@
 #include "rpc/rpc.h"
 #include "state/state.h"
 
-#define API_REQUEST_MS_MAX  7000u       /* etcd's: 5 s and two election timeouts */
-#define API_PIN_MS_MAX      30000u      /* an answer that is read so slowly is cut off */
-#define API_WHOLE_BYTES_MAX (32u << 10) /* range answers up to this are built at once */
+#define API_REQUEST_MS_MAX   7000u       /* etcd's: 5 s and two election timeouts */
+#define API_PIN_MS_MAX       30000u      /* an answer that is read more slowly than this, … */
+#define API_PIN_BYTES_PER_MS 1024u       /* … at so many bytes a millisecond, is cut off */
+#define API_WHOLE_BYTES_MAX  (32u << 10) /* range answers up to this are built at once */
 #define API_PENDING_BYTES_MAX                                                                      \
-    (256u << 20)                  /* of proposals on their way; above: too many requests           \
-                                   */
-#define API_LAZY_RANGES_MAX 1000u /* answers being streamed at once */
+    (256u << 20)                   /* of proposals on their way; above: too many requests          \
+                                    */
+#define API_LAZY_RANGES_MAX 16384u /* answers being streamed at once */
 
 struct api;
 
@@ -46,7 +47,8 @@ struct api_options {
 struct api *api_new(const struct api_options *opt);
 /* The rest of the server, once it exists; before the first call. */
 void api_attach(struct api *a, struct state *state, struct quorum *quorum);
-/* Refuses what is still waiting (etcd's "server stopped"), then frees. */
+/* Refuses what is still waiting (etcd's "server stopped"), then frees. After quorum_free, which
+ * ends the reads that wait for it. */
 void api_free(struct api *a);
 
 struct http_handler *api_handler(struct api *a);

@@ -11,7 +11,9 @@ struct api {
     struct rpc_server *rpc;
     struct rpc_server *peer_rpc;
     struct list writes;   /* struct write, oldest first: all have the same time limit */
+    struct list late;     /* struct write whose limit has passed, and that still may be applied */
     struct list sweeping; /* struct write whose compaction is not swept yet */
+    struct list reads;    /* struct read that waits for quorum, oldest first */
     struct timer overdue;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
@@ -28,6 +30,11 @@ void api_reply(struct rpc_call *call, const struct wire_message *m, const void *
 /* Decode into out (in the call's arena); answers the call and returns false when it cannot be. */
 MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in,
                          void *out);
+
+/* Bytes of pairs that an answer which is built at once may hold now. */
+size_t api_reply_room(const struct api *a);
+/* Answer with a reply's error, or that it is too large. */
+void api_refuse_reply(struct rpc_call *call, struct state_reply *reply);
 
 /* Propose the client's request as an entry; answers the call, now (a refusal) or later. */
 void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,

@@ -6,14 +6,17 @@
 #include "state/check.h"
 #include "wire/kv_codec.h"
 #include "wire/raft_request.h"
+#include "wire/scan.h"
 
 #include <stdlib.h>
 
-static void bad_message(struct rpc_call *call)
+#define API_TXN_MEMORY_MAX (8u << 20) /* bytes of decoded txn: some 50,000 nested operations */
+
+static void bad_message(struct rpc_call *call, enum rc rc)
 {
     rpc_fail(call, GRPC_INTERNAL,
              "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
-             NULL);
+             rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
 }
 
 /* ---- Range ---- */
@@ -25,6 +28,7 @@ struct lazy_range {
     struct kv_range range;
     struct buf header;
     struct timer deadline;
+    size_t charged; /* bytes counted in the budget */
     bool expired;
 };
 
@@ -44,29 +48,55 @@ static enum http_pull pull_range(struct http_source *source, struct buf *out, si
     return rc == RC_END ? HTTP_PULL_END : HTTP_PULL_FAIL;
 }
 
+/* Let go of all that others could want: the pinned revision, memory, the place among
+ * API_LAZY_RANGES_MAX. */
+static void let_go(struct lazy_range *l)
+{
+    struct http_budget *budget = l->api->opt.budget;
+    kv_range_close(&l->range);
+    buf_fini(&l->header);
+    if (budget)
+        budget->used -= l->charged;
+    l->api->lazy_ranges--;
+}
+
 static void release_range(struct http_source *source)
 {
     struct lazy_range *l = CONTAINER_OF(source, struct lazy_range, source);
     timer_stop(l->api->opt.env->timers, &l->deadline);
-    kv_range_close(&l->range);
-    buf_fini(&l->header);
-    l->api->lazy_ranges--;
+    if (!l->expired)
+        let_go(l);
     free(l);
 }
 
-/* A reader this slow holds up compaction: its stream ends at the next pull. */
+/* A reader this slow holds up compaction. Who reads nothing at all never pulls again, so it is let
+ * go of now; who does finds its stream ended. */
 static void range_expired(struct timer *t)
 {
     struct lazy_range *l = CONTAINER_OF(t, struct lazy_range, deadline);
-    l->expired = true;
     log_debug(l->api->opt.env->log, "api.slow_range", "revision", I64(l->range.at));
+    let_go(l);
+    l->expired = true;
+}
+
+/* Is there a place, and memory, for one more? */
+static bool take_place(struct api *a, size_t bytes)
+{
+    struct http_budget *budget = a->opt.budget;
+    if (a->lazy_ranges >= API_LAZY_RANGES_MAX || (budget && budget->used + bytes > budget->max))
+        return false;
+    a->lazy_ranges++;
+    if (budget)
+        budget->used += bytes;
+    return true;
 }
 
 static void reply_lazily(struct api *a, struct rpc_call *call, struct kv_range *range,
                          const struct pb_response_header *header)
 {
     static const struct http_source_ops ops = {pull_range, release_range};
-    if (a->lazy_ranges >= API_LAZY_RANGES_MAX) {
+    size_t bytes = sizeof(struct lazy_range) + kv_range_held(range);
+    if (!take_place(a, bytes)) {
         kv_range_close(range);
         rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
                       "too many large answers are being sent at once; use limit, or try again");
@@ -76,11 +106,12 @@ static void reply_lazily(struct api *a, struct rpc_call *call, struct kv_range *
     l->source.ops = &ops;
     l->api = a;
     l->range = *range;
+    l->charged = bytes;
     l->deadline.fire = range_expired;
     codec_header(header, &l->header);
     kv_range_pin(&l->range);
-    env_after(a->opt.env, &l->deadline, (uint64_t)API_PIN_MS_MAX * NS_PER_MS);
-    a->lazy_ranges++;
+    uint64_t limit_ms = API_PIN_MS_MAX + l->range.body_len / API_PIN_BYTES_PER_MS;
+    env_after(a->opt.env, &l->deadline, limit_ms * NS_PER_MS);
     rpc_reply_source(call, &l->source, l->header.n + l->range.body_len);
 }
 
@@ -116,8 +147,9 @@ void serve_range(void *arg, struct rpc_call *call, struct slice message)
 {
     struct api *a = arg;
     struct pb_range_request *r = arena_alloc(&call->arena, sizeof(*r));
-    if (codec_range_request_parse(message, r) != RC_OK) {
-        bad_message(call);
+    enum rc rc = codec_range_request_parse(message, r);
+    if (rc != RC_OK) {
+        bad_message(call, rc);
         return;
     }
     enum etcd_error e = check_range(r);
@@ -134,8 +166,9 @@ void serve_range(void *arg, struct rpc_call *call, struct slice message)
 void serve_put(void *arg, struct rpc_call *call, struct slice message)
 {
     struct pb_put_request r;
-    if (codec_put_request_parse(message, &r) != RC_OK) {
-        bad_message(call);
+    enum rc rc = codec_put_request_parse(message, &r);
+    if (rc != RC_OK) {
+        bad_message(call, rc);
         return;
     }
     enum etcd_error e = check_put(&r);
@@ -159,22 +192,49 @@ void serve_delete_range(void *arg, struct rpc_call *call, struct slice message)
 
 static void read_txn_now(struct api *a, struct rpc_call *call, void *request)
 {
-    struct state_reply reply = {.raft_term = quorum_term(a->quorum)};
+    struct state_reply reply = {
+        .raft_term = quorum_term(a->quorum), .room = api_reply_room(a), .unheard = rpc_gone(call)};
     rpc_body_begin(&reply.body);
     state_read_txn(a->state, request, &reply);
-    if (reply.error == ETCD_OK) {
+    if (reply.error == ETCD_OK && !reply.too_large)
         rpc_reply(call, &reply.body);
-        return;
+    else
+        api_refuse_reply(call, &reply);
+}
+
+/* How many there are of what a txn has most of: comparisons, or operations of one branch. */
+static size_t txn_width(struct slice txn)
+{
+    size_t counts[3] = {0};
+    struct scan_field f;
+    while (scan_next(&txn, &f) == RC_OK)
+        if (f.tag >= SCAN_TAG(1, SCAN_BYTES) && f.tag <= SCAN_TAG(3, SCAN_BYTES) &&
+            (f.tag & 7) == SCAN_BYTES)
+            counts[(f.tag >> 3) - 1]++;
+    size_t most = counts[0] > counts[1] ? counts[0] : counts[1];
+    return most > counts[2] ? most : counts[2];
+}
+
+/* 1.5 MB can hold 700,000 operations: they are counted before structs are made of them. */
+static bool decode_txn(struct api *a, struct rpc_call *call, struct slice message,
+                       struct pb_txn_request *out)
+{
+    static const struct wire_limits limits = {WIRE_DEPTH_MAX, API_TXN_MEMORY_MAX};
+    if (txn_width(message) > a->opt.txn_ops_max) {
+        rpc_fail_etcd(call, ETCD_TOO_MANY_OPS, NULL);
+        return false;
     }
-    buf_fini(&reply.body);
-    rpc_fail_etcd(call, reply.error, NULL);
+    enum rc rc = wire_decode_limited(&wire_txn_request, message, &limits, &call->arena, out);
+    if (rc != RC_OK)
+        bad_message(call, rc);
+    return rc == RC_OK;
 }
 
 void serve_txn(void *arg, struct rpc_call *call, struct slice message)
 {
     struct api *a = arg;
     struct pb_txn_request *r = arena_alloc(&call->arena, sizeof(*r));
-    if (!api_decode(call, &wire_txn_request, message, r))
+    if (!decode_txn(a, call, message, r))
         return;
     enum etcd_error e = check_txn(r, a->opt.txn_ops_max);
     if (e != ETCD_OK)

@@ -302,7 +302,11 @@ static enum rc size_sorted(struct kv_range *r, const struct pb_range_request *re
         sort_picks(r->picks, n, number ? by_number : by_bytes,
                    req->sort_order == PB_SORT_ORDER_DESCEND);
     r->keep_lease = req->sort_target == PB_SORT_TARGET_VALUE;
-    return size_picks(r, n, req->limit);
+    rc = size_picks(r, n, req->limit);
+    r->pick_n = r->left;
+    if (r->left > 0 && r->left < n) /* what is beyond the limit is not kept */
+        r->picks = mem_realloc(r->picks, r->left * sizeof(*r->picks));
+    return rc;
 }
 
 static enum rc size_pairs(struct kv_range *r, const struct pb_range_request *req, int64_t at)
@@ -358,14 +362,16 @@ static void prefetch(struct slice bytes)
         __builtin_prefetch(bytes.p + i);
 }
 
-/* Find the values of what is ahead. */
-static enum rc find_ahead(struct kv_range *r)
+/* Find the values of what is ahead, from the given place on. */
+static enum rc find_ahead(struct kv_range *r, unsigned from)
 {
     enum rc rc = RC_OK;
-    for (unsigned i = r->next_ahead; i < r->ahead_n && rc == RC_OK; i++)
-        rc = kv_find_stored(r->kv, r->ahead[i].rev, &r->ahead[i].stored);
-    for (unsigned i = r->next_ahead; i < r->ahead_n && rc == RC_OK; i++)
-        prefetch(r->ahead[i].stored);
+    for (unsigned i = from; i != r->ahead_end && rc == RC_OK; i++) {
+        struct range_next *next = &r->ahead[i % RANGE_AHEAD];
+        rc = kv_find_stored(r->kv, next->rev, &next->stored);
+    }
+    for (unsigned i = from; i != r->ahead_end && rc == RC_OK; i++)
+        prefetch(r->ahead[i % RANGE_AHEAD].stored);
     return rc;
 }
 
@@ -381,24 +387,33 @@ static enum rc walk_on(struct kv_range *r, struct index_hit *hit)
     return RC_OK;
 }
 
+/* Look further ahead: by half of what there is room for, while the other half is still to be read.
+ */
+static enum rc look_ahead(struct kv_range *r)
+{
+    unsigned from = r->ahead_end;
+    uint64_t unseen = r->left - (r->ahead_end - r->ahead_next);
+    struct index_hit hit;
+    for (unsigned i = 0; i < RANGE_AHEAD / 2 && i < unseen; i++) {
+        if (walk_on(r, &hit) != RC_OK)
+            return RC_CORRUPT;
+        r->ahead[r->ahead_end++ % RANGE_AHEAD] =
+            (struct range_next){.rev = hit.mod, .size = hit.size};
+    }
+    return find_ahead(r, from);
+}
+
 /* Take up the next stored pair of the walk. */
 static enum rc next_stored(struct kv_range *r)
 {
     enum rc rc = RC_OK;
-    if (r->next_ahead == r->ahead_n) {
-        struct index_hit hit;
-        r->next_ahead = r->ahead_n = 0;
-        while (rc == RC_OK && r->ahead_n < RANGE_AHEAD && r->ahead_n < r->left) {
-            rc = walk_on(r, &hit);
-            if (rc == RC_OK)
-                r->ahead[r->ahead_n++] = (struct range_next){.rev = hit.mod, .size = hit.size};
-        }
-        if (rc == RC_OK)
-            rc = find_ahead(r);
-        if (rc != RC_OK)
-            return rc;
-    }
-    const struct range_next *next = &r->ahead[r->next_ahead++];
+    if (r->ahead_next == r->ahead_end)
+        rc = look_ahead(r);
+    if (rc == RC_OK && r->ahead_end - r->ahead_next <= RANGE_AHEAD / 2)
+        rc = look_ahead(r);
+    if (rc != RC_OK)
+        return rc;
+    const struct range_next *next = &r->ahead[r->ahead_next++ % RANGE_AHEAD];
     r->current = next->rev;
     r->current_size = next->size;
     r->stored = next->stored;
@@ -411,6 +426,7 @@ static enum rc next_pair(struct kv_range *r)
     struct index_hit hit = {0};
     r->offset = 0;
     r->stored = (struct slice){0};
+    r->checked = false;
     r->use_built = r->keys_only;
     if (!r->picks && !r->point && !r->keys_only) {
         enum rc rc = next_stored(r);
@@ -456,10 +472,13 @@ static enum rc read_pair(struct kv_range *r, struct buf *out, size_t room_end)
     struct slice pair = buf_slice(&r->built);
     if (!r->use_built) {
         enum rc rc = r->stored.p ? RC_OK : kv_find_stored(r->kv, r->current, &r->stored);
-        if (rc == RC_OK)
+        if (rc == RC_OK && r->checked) /* once for all the pieces that it is read in */
+            pair = slice_of(r->stored.p, r->stored.n - STORED_CRC_LEN);
+        else if (rc == RC_OK)
             rc = stored_value(r->stored, &pair);
         if (rc != RC_OK)
             return rc;
+        r->checked = true;
     }
     uint8_t prefix[CODEC_RANGE_PREFIX_MAX];
     size_t prefix_len = (size_t)(codec_range_prefix_store(prefix, pair.n) - prefix);
@@ -484,7 +503,7 @@ enum rc kv_range_read(struct kv_range *r, struct buf *out, size_t max)
 {
     size_t room_end = out->n + max;
     r->stored = (struct slice){0}; /* the storage's view may have changed */
-    enum rc rc = find_ahead(r);
+    enum rc rc = find_ahead(r, r->ahead_next);
     while (rc == RC_OK && r->state != RANGE_DONE) {
         if (r->state == RANGE_NEXT && r->left == 0)
             begin_tail(r);
@@ -511,6 +530,11 @@ void kv_range_pin(struct kv_range *r)
     if (!r->pinned)
         list_add_tail(&r->kv->pins, &r->pin);
     r->pinned = true;
+}
+
+size_t kv_range_held(const struct kv_range *r)
+{
+    return r->pick_n * sizeof(*r->picks) + r->bounds.cap + r->built.cap;
 }
 
 void kv_range_close(struct kv_range *r)

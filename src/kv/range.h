@@ -47,16 +47,18 @@ struct kv_range {
     struct index_iter walk;
     int64_t min_mod, max_mod, min_create, max_create; /* 0: none */
     struct range_pick *picks;                         /* NULL: walk the index */
+    size_t pick_n;
     size_t next_pick;
     struct index_hit only; /* a single key, in key order */
 
-    struct range_next ahead[RANGE_AHEAD]; /* of the walk: next_ahead up to ahead_n are to be read */
-    unsigned next_ahead;
-    unsigned ahead_n;
+    struct range_next ahead[RANGE_AHEAD]; /* of the walk: a ring … */
+    unsigned ahead_next; /* … of which ahead_next up to ahead_end are to be read */
+    unsigned ahead_end;
 
     struct revision current; /* of the pair being read … */
     uint32_t current_size;   /* … what it takes in the answer, its prefix included … */
     struct slice stored;     /* … where it was found in this call of kv_range_read, or none … */
+    bool checked;            /* … and whether its CRC was seen to be right … */
     struct buf built; /* … or its bytes, where they are not the stored ones; later the tail */
     bool use_built;
     size_t offset; /* bytes of prefix and pair already read */
@@ -74,6 +76,7 @@ MUST_USE enum rc kv_range_read(struct kv_range *r, struct buf *out, size_t max);
 
 /* Keep the revision readable until close: for answers that are not read at once. */
 void kv_range_pin(struct kv_range *r);
+size_t kv_range_held(const struct kv_range *r); /* bytes of heap that it keeps until close */
 void kv_range_close(struct kv_range *r);
 
 #endif

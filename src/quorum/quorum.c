@@ -234,10 +234,10 @@ static void submit(struct quorum *q, size_t from, size_t n)
 
 void quorum_flush(struct quorum *q)
 {
-    if (!q->started || q->failed)
+    if (!q->started)
         return;
     size_t n = q->proposal_n;
-    for (size_t from = 0; from < n && !q->failed; from += QUORUM_SUBMIT_MAX) {
+    for (size_t from = 0; from < n; from += QUORUM_SUBMIT_MAX) {
         size_t count = n - from < QUORUM_SUBMIT_MAX ? n - from : QUORUM_SUBMIT_MAX;
         if (quorum_is_leader(q) && !raft_transferee(&q->raft))
             submit(q, from, count);
@@ -245,9 +245,11 @@ void quorum_flush(struct quorum *q)
             drop_proposals(q, from, from + count);
     }
     /* A dropped request may have led to new proposals: keep those for the next turn. */
-    memmove(q->proposals, q->proposals + n, (q->proposal_n - n) * sizeof(*q->proposals));
+    if (n > 0)
+        memmove(q->proposals, q->proposals + n, (q->proposal_n - n) * sizeof(*q->proposals));
     q->proposal_n -= n;
-    wal_submit(q->wal);
+    if (!q->failed)
+        wal_submit(q->wal);
 }
 
 void quorum_durable(struct quorum *q, uint64_t index)
@@ -281,6 +283,11 @@ void quorum_read(struct quorum *q, struct read_waiter *w)
 {
     read_index_add(&q->reads, w);
     step_reads(q);
+}
+
+void quorum_read_cancel(struct read_waiter *w)
+{
+    list_remove(&w->link); /* whichever of the lists it is in */
 }
 
 /* With one voter there is nobody to ask; links to others come with src/peer. */

@@ -70,6 +70,8 @@ void quorum_durable(struct quorum *q, uint64_t index);
  * before this call has been applied here and we led at some time since; else RC_NOT_LEADER. May run
  * within the call. */
 void quorum_read(struct quorum *q, struct read_waiter *w);
+/* Forget one that waits: ready is not called. */
+void quorum_read_cancel(struct read_waiter *w);
 
 /* Storage holds everything up to index durably (two commits ago, docs/ARCHITECTURE.md, Storage):
  * the log may be trimmed, `trailing` entries kept. */

@@ -181,11 +181,25 @@ static void join_spans(struct arena *a, struct touched *t, const struct touched 
     t->span_n = melt(t->spans, t->span_n + more->span_n);
 }
 
-static void join_puts(struct arena *a, struct touched *t, const struct touched *more, size_t owner)
+/* Likewise for puts: merged, as sorting them all anew at each of many levels takes a second. */
+static void join_puts(struct arena *a, struct touched *t, const struct touched *more)
 {
-    t->puts = reserve(a, t->puts, t->put_n, &t->put_cap, more->put_n, sizeof(*t->puts));
-    for (size_t i = 0; i < more->put_n; i++)
-        t->puts[t->put_n++] = (struct put_key){more->puts[i].key, owner};
+    size_t n = t->put_n;
+    size_t m = more->put_n;
+    if (m == 0)
+        return;
+    t->puts = reserve(a, t->puts, n, &t->put_cap, m, sizeof(*t->puts));
+    t->put_n += m;
+    for (size_t to = n + m; m > 0; to--) {
+        bool own = n > 0 && compare_puts(&t->puts[n - 1], &more->puts[m - 1]) > 0;
+        t->puts[to - 1] = own ? t->puts[--n] : more->puts[--m];
+    }
+}
+
+static void set_owner(struct touched *t, size_t owner)
+{
+    for (size_t i = 0; i < t->put_n; i++)
+        t->puts[i].owner = owner;
 }
 
 static void add_put(struct arena *a, struct touched *t, struct slice key, size_t owner)
@@ -211,12 +225,10 @@ static bool any_deleted(const struct touched *t, const struct touched *puts)
     return false;
 }
 
-/* Sort, find keys of two owners, and keep one of each. */
+/* Find keys of two owners, and keep one of each. */
 static enum etcd_error unite_puts(struct touched *t)
 {
     size_t kept = 0;
-    if (t->put_n > 1)
-        qsort(t->puts, t->put_n, sizeof(*t->puts), compare_puts);
     for (size_t i = 0; i < t->put_n; i++) {
         if (kept > 0 && slice_eq(t->puts[kept - 1].key, t->puts[i].key)) {
             if (t->puts[kept - 1].owner != t->puts[i].owner)
@@ -244,8 +256,10 @@ static enum etcd_error touch_nested(struct arena *a, const struct pb_txn_request
         return e;
     if (any_deleted(t, &then) || any_deleted(t, &otherwise))
         return ETCD_DUPLICATE_KEY;
-    join_puts(a, t, &then, owner);
-    join_puts(a, t, &otherwise, owner);
+    set_owner(&then, owner);
+    set_owner(&otherwise, owner);
+    join_puts(a, t, &then);
+    join_puts(a, t, &otherwise);
     join_spans(a, t, &then);
     join_spans(a, t, &otherwise);
     return ETCD_OK;
@@ -255,6 +269,7 @@ static enum etcd_error touch(struct arena *a, const struct pb_request_op *ops, s
                              struct touched *t)
 {
     enum etcd_error e = ETCD_OK;
+    struct touched own = {0}; /* this level's puts */
     for (size_t i = 0; i < n; i++)
         if (ops[i].request_case == PB_OP_DELETE_RANGE)
             add_span(a, t, ops[i].request_delete_range);
@@ -269,9 +284,14 @@ static enum etcd_error touch(struct arena *a, const struct pb_request_op *ops, s
             continue;
         if (is_deleted(t, ops[i].request_put->key))
             e = ETCD_DUPLICATE_KEY;
-        add_put(a, t, ops[i].request_put->key, n + i);
+        add_put(a, &own, ops[i].request_put->key, n + i);
     }
-    return e == ETCD_OK ? unite_puts(t) : e;
+    if (e != ETCD_OK)
+        return e;
+    if (own.put_n > 1)
+        qsort(own.puts, own.put_n, sizeof(*own.puts), compare_puts);
+    join_puts(a, t, &own);
+    return unite_puts(t);
 }
 
 enum etcd_error check_txn(const struct pb_txn_request *r, unsigned ops_max)

@@ -12,7 +12,7 @@ MUST_USE enum etcd_error check_range(const struct pb_range_request *r);
 MUST_USE enum etcd_error check_put(const struct pb_put_request *r);
 MUST_USE enum etcd_error check_delete(const struct pb_delete_range_request *r);
 /* Operation counts, each operation, and that no key is put twice or put and deleted. Cost is
- * O(n log n) in operations, whatever the nesting. */
+ * O(n log n) in operations, and O(n) for each level of nesting. */
 MUST_USE enum etcd_error check_txn(const struct pb_txn_request *r, unsigned ops_max);
 
 /* Only range operations on both branches (nested transactions count as writes, as in etcd). */

@@ -97,7 +97,7 @@ void state_apply(struct state *s, uint64_t index, uint64_t term, struct slice bo
     s->applied = index;
     s->applied_term = term;
     if (body.n > 0) {
-        struct state_reply unheard = {.raft_term = term};
+        struct state_reply unheard = {.raft_term = term, .unheard = true};
         struct raft_request r;
         enum rc rc = raft_request_parse(body, &r);
         must(rc == RC_OK);

@@ -14,12 +14,13 @@
 #include "kv/kv.h"
 #include "kv/range.h"
 
-#define STATE_FLUSH_MS       100u        /* at most that long a change waits for its batch */
-#define STATE_FLUSH_OPS      20000u      /* … or until so many wait (ITS#9155), … */
-#define STATE_FLUSH_BYTES    (16u << 20) /* … or so much */
-#define STATE_UNFLUSHED_MAX  (64u << 20) /* bytes; above: nothing is proposed */
-#define STATE_RETRY_MS       1000u       /* after storage had no room */
-#define STATE_QUOTA_OVERHEAD 256u        /* bytes etcd counts for each pair beside key and value */
+#define STATE_FLUSH_MS        100u         /* at most that long a change waits for its batch */
+#define STATE_FLUSH_OPS       20000u       /* … or until so many wait (ITS#9155), … */
+#define STATE_FLUSH_BYTES     (16u << 20)  /* … or so much */
+#define STATE_UNFLUSHED_MAX   (64u << 20)  /* bytes; above: nothing is proposed */
+#define STATE_RETRY_MS        1000u        /* after storage had no room */
+#define STATE_REPLY_BYTES_MAX (128u << 20) /* of pairs in the answer to a transaction or delete */
+#define STATE_QUOTA_OVERHEAD  256u /* bytes etcd counts for each pair beside key and value */
 
 struct state;
 
@@ -54,9 +55,12 @@ void state_free(struct state *s);
 /* Load everything; once, first. The caller frees out->conf. */
 MUST_USE enum rc state_restore(struct state *s, struct state_restored *out, struct err *err);
 
-/* The outcome of a request, for whoever waits for it. {.raft_term} going in. */
+/* The outcome of a request, for whoever waits for it. {.raft_term, .room} going in. */
 struct state_reply {
     uint64_t raft_term; /* for the response's header */
+    size_t room;        /* bytes of pairs that the answer may hold; 0: STATE_REPLY_BYTES_MAX */
+    bool unheard;       /* nobody waits: what is read for the answer alone is left out */
+    bool too_large;     /* done, but the answer had no room: body is not all of it */
     enum etcd_error error;
     struct buf body; /* the encoded response message, when error is ETCD_OK */
     int64_t sweep; /* not 0: answer only once state_swept of this revision (physical compaction) */

@@ -2,7 +2,8 @@
  *
  * A transaction's comparisons, nested ones too, all see the state before it; then every operation
  * of the branches taken is judged; then all are carried out, which cannot fail any more. So
- * either everything happens or nothing does (etcd's server/etcdserver/txn/txn.go). */
+ * either everything happens or nothing does (etcd's server/etcdserver/txn/txn.go). What is read for
+ * the answer alone is left out when nobody waits for it, or when there is no room for it. */
 #include "base/must.h"
 #include "base/wr.h"
 #include "state/check.h"
@@ -15,6 +16,7 @@ struct comparing {
     const struct pb_compare *c;
     bool any;
     bool holds;
+    enum rc rc;
 };
 
 static int compare_i64(int64_t a, int64_t b)
@@ -63,21 +65,28 @@ static bool compare_one(void *arg, const struct index_hit *hit, struct slice enc
     struct pb_key_value pair;
     (void)hit;
     now->any = true;
-    now->holds = codec_key_value_parse(encoded, &pair) == RC_OK &&
-                 result_holds(now->c->result, compare_pair(now->c, &pair));
+    now->rc = codec_key_value_parse(encoded, &pair);
+    now->holds = now->rc == RC_OK && result_holds(now->c->result, compare_pair(now->c, &pair));
     return now->holds;
 }
 
-static bool compare_holds(struct state *s, const struct pb_compare *c)
+/* What cannot be read must not decide: another member, whose copy is sound, would go another way.
+ */
+static enum rc compare_holds(struct state *s, const struct pb_compare *c, bool *holds)
 {
     struct comparing now = {.c = c, .holds = true};
-    if (kv_each(s->kv, c->key, c->range_end, compare_one, &now) != RC_OK)
-        return false;
-    if (now.any)
-        return now.holds;
+    enum rc rc = kv_each(s->kv, c->key, c->range_end, compare_one, &now);
+    if (rc == RC_OK)
+        rc = now.rc == RC_OK ? RC_OK : RC_CORRUPT;
+    if (rc != RC_OK)
+        return rc;
     /* No such key: a value never compares; everything else is zero. */
     struct pb_key_value none = {0};
-    return c->target != PB_COMPARE_TARGET_VALUE && result_holds(c->result, compare_pair(c, &none));
+    if (!now.any)
+        now.holds =
+            c->target != PB_COMPARE_TARGET_VALUE && result_holds(c->result, compare_pair(c, &none));
+    *holds = now.holds;
+    return RC_OK;
 }
 
 /* ---- The branches taken, and what they do ---- */
@@ -107,16 +116,18 @@ static struct branch next_branch(struct path *p, const struct pb_txn_request *r,
     return branch_of(r, *success);
 }
 
-static void decide(struct state *s, const struct pb_txn_request *r, struct path *p)
+static enum rc decide(struct state *s, const struct pb_txn_request *r, struct path *p)
 {
     bool success = true;
-    for (size_t i = 0; i < r->compare_n && success; i++)
-        success = compare_holds(s, &r->compare[i]);
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < r->compare_n && success && rc == RC_OK; i++)
+        rc = compare_holds(s, &r->compare[i], &success);
     buf_append_u8(&p->taken, success);
     struct branch b = branch_of(r, success);
-    for (size_t i = 0; i < b.n; i++)
+    for (size_t i = 0; i < b.n && rc == RC_OK; i++)
         if (b.ops[i].request_case == PB_OP_TXN)
-            decide(s, b.ops[i].request_txn, p);
+            rc = decide(s, b.ops[i].request_txn, p);
+    return rc;
 }
 
 /* ---- Judging ---- */
@@ -194,10 +205,34 @@ static enum etcd_error judge(struct judging *j, const struct pb_txn_request *r)
 /* ---- Carrying out. Responses are written as they come: a message inside another goes into a
  * buffer of its own first, since its length stands before it. ---- */
 
-static void append_message(struct buf *out, uint32_t field, struct slice message)
+struct carrying {
+    struct state *s;
+    struct path *path;
+    bool heard;  /* somebody waits for the answer */
+    bool cut;    /* it would have been larger than there is room for */
+    size_t room; /* bytes of pairs that it may still hold */
+};
+
+/* May n more bytes of pairs go into the answer? */
+static bool take_room(struct carrying *c, size_t n)
+{
+    if (c->cut || n > c->room) {
+        c->cut = true;
+        return false;
+    }
+    c->room -= n;
+    return true;
+}
+
+static void append_head(struct buf *out, uint32_t field, size_t len)
 {
     buf_append_varint(out, (uint64_t)field << 3 | 2);
-    buf_append_varint(out, message.n);
+    buf_append_varint(out, len);
+}
+
+static void append_message(struct buf *out, uint32_t field, struct slice message)
+{
+    append_head(out, field, message.n);
     buf_append_slice(out, message);
 }
 
@@ -208,13 +243,15 @@ static void append_revision(struct buf *out, int64_t revision)
     codec_header(&h, out);
 }
 
-static enum rc do_put(struct state *s, const struct pb_put_request *r,
+static enum rc do_put(struct carrying *c, const struct pb_put_request *r,
                       const struct pb_response_header *header, struct buf *out)
 {
+    struct state *s = c->s;
     struct slice before = {0};
     struct pb_key_value old = {0};
     struct buf kept = {0};
-    bool want = r->prev_kv || r->ignore_value || r->ignore_lease;
+    bool show = r->prev_kv && c->heard;
+    bool want = show || r->ignore_value || r->ignore_lease;
     enum rc rc = want ? kv_get(s->kv, r->key, &before) : RC_NOT_FOUND;
     bool had = rc == RC_OK;
     if (had) { /* the bytes may move when the new revision is written */
@@ -226,25 +263,33 @@ static enum rc do_put(struct state *s, const struct pb_put_request *r,
     struct pb_response_header h = *header;
     h.revision = kv_revision(s->kv);
     codec_header(&h, out);
-    if (r->prev_kv && had)
+    if (show && had && take_room(c, kept.n))
         append_message(out, 2, buf_slice(&kept));
     buf_fini(&kept);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
+struct previous {
+    struct carrying *c;
+    struct buf pairs;
+};
+
 static bool add_previous(void *arg, const struct index_hit *hit, struct slice encoded)
 {
-    (void)hit;
-    append_message(arg, 3, encoded);
+    struct previous *p = arg;
+    if (!take_room(p->c, hit->size))
+        return false;
+    append_message(&p->pairs, 3, encoded);
     return true;
 }
 
-static enum rc do_delete(struct state *s, const struct pb_delete_range_request *r,
+static enum rc do_delete(struct carrying *c, const struct pb_delete_range_request *r,
                          const struct pb_response_header *header, struct buf *out)
 {
-    struct buf previous = {0};
+    struct state *s = c->s;
+    struct previous previous = {.c = c};
     enum rc rc = RC_OK;
-    if (r->prev_kv)
+    if (r->prev_kv && c->heard && !c->cut)
         rc = kv_each(s->kv, r->key, r->range_end, add_previous, &previous);
     int64_t deleted = kv_delete(s->kv, r->key, r->range_end);
     struct pb_response_header h = *header;
@@ -254,50 +299,50 @@ static enum rc do_delete(struct state *s, const struct pb_delete_range_request *
         buf_append_varint(out, 2 << 3);
         buf_append_varint(out, (uint64_t)deleted);
     }
-    buf_append_slice(out, buf_slice(&previous));
-    buf_fini(&previous);
+    buf_append_slice(out, buf_slice(&previous.pairs));
+    buf_fini(&previous.pairs);
     return rc;
 }
 
-static enum rc do_range(struct state *s, const struct pb_range_request *r, struct buf *out)
+static enum rc do_range(struct carrying *c, const struct pb_range_request *r, struct buf *out)
 {
     struct kv_range range;
-    if (kv_range_open(s->kv, r, &range) != ETCD_OK)
+    enum rc rc = RC_END;
+    if (!c->heard || c->cut)
+        return RC_OK;
+    if (kv_range_open(c->s->kv, r, &range) != ETCD_OK)
         return RC_CORRUPT; /* it was judged: only storage can have failed */
     append_revision(out, range.revision);
-    enum rc rc = kv_range_read(&range, out, range.body_len);
+    if (take_room(c, range.body_len))
+        rc = kv_range_read(&range, out, range.body_len);
     kv_range_close(&range);
-    return rc == RC_END || rc == RC_OK ? RC_OK : rc;
+    return rc == RC_END ? RC_OK : rc;
 }
 
-static enum rc do_txn(struct state *s, const struct pb_txn_request *r, struct path *p,
-                      struct buf *out);
+static enum rc do_txn(struct carrying *c, const struct pb_txn_request *r, struct buf *out);
 
-static enum rc do_op(struct state *s, const struct pb_request_op *op, struct path *p,
-                     struct buf *out)
+static enum rc do_op(struct carrying *c, const struct pb_request_op *op, struct buf *out)
 {
     static const struct pb_response_header empty = {0};
     switch (op->request_case) {
     case PB_OP_RANGE:
-        return do_range(s, op->request_range, out);
+        return do_range(c, op->request_range, out);
     case PB_OP_PUT:
-        return do_put(s, op->request_put, &empty, out);
+        return do_put(c, op->request_put, &empty, out);
     case PB_OP_DELETE_RANGE:
-        return do_delete(s, op->request_delete_range, &empty, out);
+        return do_delete(c, op->request_delete_range, &empty, out);
     default:
         codec_header(&empty, out); /* a nested transaction's header stays empty, as etcd's */
-        return do_txn(s, op->request_txn, p, out);
+        return do_txn(c, op->request_txn, out);
     }
 }
 
 /* `succeeded` and the responses: all but the header. */
-static enum rc do_txn(struct state *s, const struct pb_txn_request *r, struct path *p,
-                      struct buf *out)
+static enum rc do_txn(struct carrying *c, const struct pb_txn_request *r, struct buf *out)
 {
     bool success;
-    struct branch b = next_branch(p, r, &success);
+    struct branch b = next_branch(c->path, r, &success);
     struct buf inner = {0};
-    struct buf wrapped = {0};
     enum rc rc = RC_OK;
     if (success) {
         buf_append_varint(out, 2 << 3);
@@ -305,59 +350,75 @@ static enum rc do_txn(struct state *s, const struct pb_txn_request *r, struct pa
     }
     for (size_t i = 0; i < b.n && rc == RC_OK; i++) {
         buf_clear(&inner);
-        buf_clear(&wrapped);
-        rc = do_op(s, &b.ops[i], p, &inner);
-        append_message(&wrapped, b.ops[i].request_case, buf_slice(&inner));
-        append_message(out, 3, buf_slice(&wrapped));
+        rc = do_op(c, &b.ops[i], &inner);
+        append_head(out, 3, 1 + varint_len(inner.n) + inner.n); /* a ResponseOp, around its one */
+        append_message(out, b.ops[i].request_case, buf_slice(&inner));
     }
     buf_fini(&inner);
-    buf_fini(&wrapped);
     return rc;
 }
 
-/* Storage that gives something else than the index promised cannot be applied on: this member
- * would differ from the others from here on. */
-static void settle(struct state *s, enum rc rc, struct state_reply *reply)
+static struct carrying carrying_of(struct state *s, struct path *path,
+                                   const struct state_reply *reply)
 {
+    return (struct carrying){.s = s,
+                             .path = path,
+                             .heard = !reply->unheard,
+                             .room = reply->room ? reply->room : STATE_REPLY_BYTES_MAX};
+}
+
+/* Storage that gives something else than the index promised cannot be applied on: this member
+ * would differ from the others from here on. What went wrong in memory never reaches storage. */
+static void settle(const struct carrying *c, enum rc rc, struct state_reply *reply)
+{
+    reply->too_large = c->cut;
     if (rc == RC_OK)
         return;
     reply->error = ETCD_CORRUPT;
-    s->opt.on_storage(s->opt.arg, rc);
+    c->s->flush.broken = true;
+    c->s->opt.on_storage(c->s->opt.arg, rc);
 }
 
 /* Decide, judge, carry out. Header last, as only then its revision is known; it is put in front. */
-static void run_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply)
+static enum rc run_txn(struct carrying *c, const struct pb_txn_request *r,
+                       struct state_reply *reply)
 {
-    struct path path = {0};
     struct arena arena = {0};
     struct buf responses = {0};
-    decide(s, r, &path);
-    struct judging j = {.s = s, .path = &path, .arena = &arena};
-    reply->error = judge(&j, r);
-    if (reply->error == ETCD_OK) {
-        path.at = 0;
-        enum rc rc = do_txn(s, r, &path, &responses);
-        struct pb_response_header h = state_header(s, reply->raft_term);
+    enum rc rc = decide(c->s, r, c->path);
+    struct judging j = {.s = c->s, .path = c->path, .arena = &arena};
+    if (rc == RC_OK)
+        reply->error = judge(&j, r);
+    if (rc == RC_OK && reply->error == ETCD_OK) {
+        c->path->at = 0;
+        rc = do_txn(c, r, &responses);
+        struct pb_response_header h = state_header(c->s, reply->raft_term);
         codec_header(&h, &reply->body);
         buf_append_slice(&reply->body, buf_slice(&responses));
-        settle(s, rc, reply);
     }
     buf_fini(&responses);
-    buf_fini(&path.taken);
+    buf_fini(&c->path->taken);
     arena_fini(&arena);
+    return rc;
 }
 
 void apply_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply)
 {
+    struct path path = {0};
+    struct carrying c = carrying_of(s, &path, reply);
     kv_begin(s->kv);
-    run_txn(s, r, reply);
+    settle(&c, run_txn(&c, r, reply), reply);
     kv_end(s->kv);
 }
 
 void state_read_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply)
 {
     must(txn_is_read_only(r));
-    run_txn(s, r, reply);
+    struct path path = {0};
+    struct carrying c = carrying_of(s, &path, reply);
+    if (run_txn(&c, r, reply) != RC_OK)
+        reply->error = ETCD_CORRUPT;
+    reply->too_large = c.cut;
 }
 
 /*~ 9. The put takes effect: judged once more, as entries before it may have changed what it relies
@@ -369,8 +430,9 @@ void apply_put(struct state *s, const struct pb_put_request *r, struct state_rep
     if (reply->error != ETCD_OK)
         return;
     struct pb_response_header h = state_header(s, reply->raft_term);
+    struct carrying c = carrying_of(s, NULL, reply);
     kv_begin(s->kv);
-    settle(s, do_put(s, r, &h, &reply->body), reply);
+    settle(&c, do_put(&c, r, &h, &reply->body), reply);
     kv_end(s->kv);
 }
 
@@ -378,8 +440,9 @@ void apply_delete(struct state *s, const struct pb_delete_range_request *r,
                   struct state_reply *reply)
 {
     struct pb_response_header h = state_header(s, reply->raft_term);
+    struct carrying c = carrying_of(s, NULL, reply);
     kv_begin(s->kv);
-    settle(s, do_delete(s, r, &h, &reply->body), reply);
+    settle(&c, do_delete(&c, r, &h, &reply->body), reply);
     kv_end(s->kv);
 }
 

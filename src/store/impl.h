@@ -4,7 +4,7 @@
 
 #include "kv/storage.h"
 #include "store/map.h"
-#include "store/places.h"
+#include "store/recall.h"
 #include "store/room.h"
 
 #include <lmdb.h>
@@ -15,7 +15,7 @@
 
 struct log;
 
-/* Three threads meet here. The loop owns view and places; the thread that commits owns tally, room
+/* Three threads meet here. The loop owns view and recall; the thread that commits owns tally, room
  * and pages; the rest is set by open, or atomic. */
 struct store {
     struct storage storage; /* the contract's handle, first */
@@ -31,7 +31,7 @@ struct store {
 
     MDB_txn *view;
     enum rc view_rc; /* RC_OK: view can be read */
-    struct places places;
+    struct recall recall;
     uint64_t view_txn; /* the commit that view shows */
 
     MDB_txn *tally; /* reads the page counts after a commit; reset in between */

@@ -203,7 +203,7 @@ enum rc store_note_view(struct store *s)
         return rc;
     /* A commit still running counts as done, and is counted again once it is. */
     bool rewritten = atomic_load(&s->rewrite_txn) > s->view_txn;
-    places_renew(&s->places, rewritten, rc == RC_OK ? k.mv_data : NULL, s->page_bytes);
+    recall_renew(&s->recall, rewritten, rc == RC_OK ? k.mv_data : NULL, s->page_bytes);
     s->view_txn = mdb_txn_id(s->view);
     return RC_OK;
 }
@@ -223,11 +223,11 @@ static enum rc store_get(struct storage *base, enum table t, struct slice key, s
     struct store *s = store_of(base);
     if (s->view_rc != RC_OK)
         return s->view_rc;
-    if (t == TABLE_KEY && places_find(&s->places, key, value))
+    if (t == TABLE_KEY && recall_find(&s->recall, key, value))
         return RC_OK;
     enum rc rc = txn_get(s, s->view, t, key, value);
     if (rc == RC_OK && t == TABLE_KEY)
-        places_keep(&s->places, key, *value, s->page_bytes);
+        recall_keep(&s->recall, key, *value, s->page_bytes);
     return rc;
 }
 
@@ -308,7 +308,7 @@ static void store_close(struct storage *base)
         mdb_env_close(s->env);
     if (s->fd >= 0)
         close(s->fd); /* and with it the lock */
-    places_fini(&s->places);
+    recall_fini(&s->recall);
     free(s->path);
     free(s);
 }

@@ -131,7 +131,9 @@ class Wire:
         block = grpc_headers(path, *headers)
         if message is None:
             return frame(HEADERS, END_HEADERS | flags, stream, block)
-        return frame(HEADERS, END_HEADERS, stream, block) + data(stream, grpc_message(message), flags)
+        return frame(HEADERS, END_HEADERS, stream, block) + data(
+            stream, grpc_message(message), flags
+        )
 
     def read_frame(self, seconds=10):
         """(kind, flags, stream, payload), or None once the connection is closed."""

@@ -365,6 +365,8 @@ def txn_bombs(scratch):
     server = serve(scratch)
     bombs = [nested_txn(50 << 10), nested_txn(1400 << 10), b"\x12\0" * (700 << 10),
              b"\x0a\0" * (700 << 10), b"\x12\x02\x22\0" * (350 << 10)]
+    inner = b"\x12\0" * (700 << 10)
+    bombs.append(pb.TXN.encode(success=[pb.REQUEST_OP.encode(txn=inner)]))
 
     def attack():
         end = time.monotonic() + seconds()

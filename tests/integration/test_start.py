@@ -105,7 +105,7 @@ def newest_segment(server):
     return max(used)
 
 
-@test("a log damaged in its middle is refused with file and offset, a torn end is cut")
+@test("a log damaged in its middle is refused with file and offset, an unfinished end is cut")
 def damaged_log(scratch):
     server = filled(scratch, keys=300)
     end, segment = newest_segment(server)
@@ -120,11 +120,13 @@ def damaged_log(scratch):
         f.seek(end // 2)
         f.write(half)
     os.rename(scratch.sub("db"), server.data + "/moat/db")
-    flip(segment, end - 40, 8)
+    with open(segment, "r+b") as f:
+        f.seek((end + 7) // 8 * 8)
+        f.write(os.urandom(100))
     server.start()
+    server.logs("wal.torn_tail")
     with server.client() as c:
-        found = c.prefix(b"k", count_only=True)
-        check(found.count in (299, 300), "only the last record may be gone:", found)
+        same(c.prefix(b"k", count_only=True).count, 300)
 
 
 @test("files of a newer version")

@@ -40,7 +40,7 @@ struct start {
     uint64_t extra; /* an operation that may have come as the next one; 0: none */
     const char *name;
     char *dir;
-    char *trace; /* NULL: none wanted */
+    char *trace;
     struct server server;
     int64_t revision; /* found */
     char *why;
@@ -130,8 +130,7 @@ static bool start(struct start *s, struct volume *image)
     must(mkdir(s->dir, 0700) == 0 && mkdir(root, 0700) == 0);
     volume_write(image, root);
     free(root);
-    if (s->trace)
-        close(open(s->trace, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    close(open(s->trace, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     enum rc rc =
         server_start(&s->server, &(struct server_options){.program = s->check->program,
                                                           .shim = s->check->shim,
@@ -239,6 +238,7 @@ bool check_image(const struct check *c, struct volume *image, struct rng *rng,
                            .promises = c->promises,
                            .name = "second",
                            .dir = mem_printf("%s/2", c->dir),
+                           .trace = mem_printf("%s/2/trace", c->dir),
                            .why = why};
     struct volume *left = NULL;
     uint64_t number = OP_EXTRA + rng_below(rng, 1000);

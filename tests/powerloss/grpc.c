@@ -1,6 +1,7 @@
 #include "grpc.h"
 
 #include "base/buf.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/wr.h"
@@ -17,6 +18,7 @@
 #define FRAME_LEN 5           /* flag and length before a message */
 
 struct call {
+    struct list item; /* of the connection's */
     grpc_done_fn *done;
     void *arg;
     int status;
@@ -28,6 +30,7 @@ struct call {
 struct grpc {
     int fd;
     nghttp2_session *session;
+    struct list calls;
     size_t open;
 };
 
@@ -54,21 +57,24 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 }
 
 /* PROTOCOL-HTTP2, Length-Prefixed-Message: flag, length, bytes. */
-static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
+static void finish(struct grpc *g, struct call *call, int status)
 {
-    struct grpc *g = user;
-    struct call *call = nghttp2_session_get_stream_user_data(session, id);
-    if (!call)
-        return 0;
     struct slice message = buf_slice(&call->in);
     if (message.n >= FRAME_LEN)
         message = slice_skip(message, FRAME_LEN);
+    list_remove(&call->item);
     g->open--;
-    call->done(call->arg, error == NGHTTP2_NO_ERROR ? call->status : -1, message);
+    call->done(call->arg, status, message);
     buf_fini(&call->in);
     buf_fini(&call->out);
     free(call);
-    nghttp2_session_set_stream_user_data(session, id, NULL);
+}
+
+static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
+{
+    struct call *call = nghttp2_session_get_stream_user_data(session, id);
+    if (call)
+        finish(user, call, error == NGHTTP2_NO_ERROR ? call->status : -1);
     return 0;
 }
 
@@ -111,6 +117,7 @@ struct grpc *grpc_open(const char *socket_path)
         return NULL;
     struct grpc *g = mem_zalloc(sizeof(*g));
     g->fd = fd;
+    list_init(&g->calls);
     nghttp2_session_callbacks *cb;
     must(nghttp2_session_callbacks_new(&cb) == 0);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
@@ -128,9 +135,9 @@ void grpc_close(struct grpc *g)
 {
     if (!g)
         return;
-    /* Deleting a session closes no streams: end those that are left one by one. */
-    for (int32_t id = 1; g->open > 0; id += 2)
-        on_close(g->session, id, NGHTTP2_CANCEL, g);
+    /* Deleting the session tells nobody. */
+    list_each (item, &g->calls)
+        finish(g, CONTAINER_OF(item, struct call, item), -1);
     nghttp2_session_del(g->session);
     close(g->fd);
     free(g);
@@ -147,6 +154,7 @@ void grpc_start(struct grpc *g, const char *path, struct slice message, grpc_don
 {
     struct call *call = mem_zalloc(sizeof(*call));
     *call = (struct call){.done = done, .arg = arg, .status = -1};
+    list_add_tail(&g->calls, &call->item);
     buf_append_u8(&call->out, 0);
     buf_append_u32_big(&call->out, (uint32_t)message.n);
     buf_append_slice(&call->out, message);

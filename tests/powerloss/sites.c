@@ -23,30 +23,76 @@ static bool is_generic(const char *function)
     return false;
 }
 
+/* What addr2line says, for all addresses at once since it starts slowly: after each address the
+ * functions inlined there, innermost first, each followed by its place in the source. */
+struct symbols {
+    char **lines;
+    size_t n;
+};
+
+static void symbols_init(struct symbols *y, const struct tracefile *t, const char *program)
+{
+    char line[512];
+    struct buf command = {0};
+    struct buf seen = {0};
+    *y = (struct symbols){0};
+    buf_printf(&command, "addr2line -a -f -i -e %s", program);
+    for (size_t i = 0; i < t->n; i++) {
+        const char *stack = tracefile_stack(&t->v[i]);
+        for (const char *p = stack ? strchr(stack, '+') : NULL; p; p = strchr(p + 1, '+')) {
+            char word[32];
+            snprintf(word, sizeof(word), " 0x%.*s ", (int)strcspn(p + 1, " "), p + 1);
+            if (seen.n > 0 && memmem(seen.p, seen.n, word, strlen(word)))
+                continue;
+            buf_append_str(&seen, word);
+            buf_append_str(&command, word);
+        }
+    }
+    buf_append_u8(&command, 0);
+    FILE *f = popen((const char *)command.p, "re");
+    must(f);
+    while (fgets(line, sizeof(line), f)) {
+        line[strcspn(line, "\n")] = 0;
+        y->lines = mem_realloc(y->lines, (y->n + 1) * sizeof(char *));
+        y->lines[y->n++] = mem_strdup(line);
+    }
+    must(pclose(f) == 0);
+    buf_fini(&command);
+    buf_fini(&seen);
+}
+
+static void symbols_fini(struct symbols *y)
+{
+    for (size_t i = 0; i < y->n; i++)
+        free(y->lines[i]);
+    free(y->lines);
+}
+
+/* The line behind the address, or n. */
+static size_t symbols_find(const struct symbols *y, const char *word)
+{
+    size_t i = 0;
+    while (i < y->n &&
+           (y->lines[i][0] != '0' || strtoull(y->lines[i], NULL, 16) != strtoull(word, NULL, 16)))
+        i++;
+    return i < y->n ? i + 1 : i;
+}
+
 /* The functions of the stack's words, innermost first. */
-static void name_stack(const char *program, const char *stack, bool is_dir, struct buf *out)
+static void name_stack(const struct symbols *y, const char *stack, bool is_dir, struct buf *out)
 {
     char *words = mem_strdup(stack);
     char *rest = NULL;
     int named = 0;
     for (char *word = strtok_r(words, " ", &rest); word && named < FUNCTIONS_MAX;
          word = strtok_r(NULL, " ", &rest)) {
-        char line[512];
         if (word[0] != '+') {
             buf_printf(out, "%s%s", named++ ? " < " : "", word);
             continue;
         }
-        /* A function and its place by turns, the inlined ones first. */
-        char *command = mem_printf("addr2line -f -i -e %s 0x%s", program, word + 1);
-        FILE *f = popen(command, "re");
-        must(f);
-        for (int i = 0; fgets(line, sizeof(line), f); i++) {
-            line[strcspn(line, "\n")] = 0;
-            if (i % 2 == 0 && named < FUNCTIONS_MAX && !is_generic(line))
-                buf_printf(out, "%s%s", named++ ? " < " : "", line);
-        }
-        must(pclose(f) == 0);
-        free(command);
+        for (size_t i = symbols_find(y, word + 1); i < y->n && y->lines[i][0] != '0'; i += 2)
+            if (named < FUNCTIONS_MAX && !is_generic(y->lines[i]))
+                buf_printf(out, "%s%s", named++ ? " < " : "", y->lines[i]);
     }
     buf_append_str(out, is_dir ? " (directory)" : "");
     buf_append_u8(out, 0);
@@ -74,7 +120,9 @@ int sites_find(const struct sites *s, const struct tracefile_record *r)
 
 void sites_init(struct sites *s, const struct tracefile *t, const char *program)
 {
+    struct symbols symbols;
     *s = (struct sites){0};
+    symbols_init(&symbols, t, program);
     for (size_t i = 0; i < t->n; i++) {
         const char *text = tracefile_stack(&t->v[i]);
         int site = sites_find(s, &t->v[i]);
@@ -83,7 +131,7 @@ void sites_init(struct sites *s, const struct tracefile *t, const char *program)
         if (site < 0) {
             struct buf name = {0};
             uint32_t kind = t->v[i].head.kind;
-            name_stack(program, text, kind == TRACE_SYNC_DIR, &name);
+            name_stack(&symbols, text, kind == TRACE_SYNC_DIR, &name);
             site = site_named(s, (const char *)name.p);
             buf_fini(&name);
             s->stacks = mem_realloc(s->stacks, (s->stack_n + 1) * sizeof(*s->stacks));
@@ -91,6 +139,7 @@ void sites_init(struct sites *s, const struct tracefile *t, const char *program)
         }
         s->v[site].syncs++;
     }
+    symbols_fini(&symbols);
 }
 
 void sites_fini(struct sites *s)

@@ -2,6 +2,7 @@
  *
  *     moat-sim [--seed N] [--seeds COUNT] [--ops N] [--crashes N] [--verbose] [--once] [--stop]
  *
+ * Without --seeds, the environment's MOAT_SIM_SEEDS says how many, else it is 60.
  * --once: do not run a seed a second time to see that it is repeatable. --stop: at the first
  * failure.
  */
@@ -14,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS_STEPS 5000u
+#define ROUNDS_STEPS  5000u
+#define SEEDS_DEFAULT 60u
 
 struct options {
     uint64_t first;
@@ -114,7 +116,10 @@ static bool run(const struct options *o, uint64_t seed, struct world_result *sum
 
 int main(int argc, char **argv)
 {
-    struct options o = {.first = 1, .count = 100, .world = {.ops = 2000, .crashes = 3}};
+    const char *seeds = getenv("MOAT_SIM_SEEDS");
+    struct options o = {.first = 1,
+                        .count = seeds ? strtoull(seeds, NULL, 10) : SEEDS_DEFAULT,
+                        .world = {.ops = 2000, .crashes = 3}};
     struct world_result sum = {0};
     uint64_t failed = 0;
     uint64_t round_reads = 0;

@@ -1,4 +1,4 @@
-/* places - where the loop's view has the values it read lately, so that reading them again takes
+/* recall - where the loop's view has the values it read lately, so that reading them again takes
  * no search: lists and popular keys are asked for again and again.
  *
  * A committed page is never written again, and freed only when a later commit changed something on
@@ -6,38 +6,38 @@
  * view to view while every commit has only appended to the table, if it is not on the last leaf;
  * after any other commit all are forgotten. Only table `key` has them: there, a key is a revision,
  * and what stands under it never changes. */
-#ifndef MOAT_STORE_PLACES_H
-#define MOAT_STORE_PLACES_H
+#ifndef MOAT_STORE_RECALL_H
+#define MOAT_STORE_RECALL_H
 
 #include "base/slice.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PLACES_KEY_LEN 17 /* bytes of a revision's key; others are not kept */
+#define RECALL_KEY_LEN 17 /* bytes of a revision's key; others are not kept */
 
-struct place {
+struct recalled {
     uint64_t main; /* the revision's two numbers, as they stand in the key */
     uint32_t sub;
     uint32_t len;
     const uint8_t *value; /* NULL: none is kept here */
-    uint64_t epoch;       /* of places when it was kept; another one: forgotten */
+    uint64_t epoch;       /* of the recall when it was kept; another one: forgotten */
 };
 
-/* {0} is empty; the memory comes with the first place. */
-struct places {
-    struct place *of; /* sets of two, the one kept last first */
+/* {0} is empty; the memory comes with the first value. */
+struct recall {
+    struct recalled *of; /* sets of two, the one kept last first */
     uint64_t epoch;
     const uint8_t *last_leaf; /* the page that the next append may replace */
 };
 
-void places_fini(struct places *p);
+void recall_fini(struct recall *p);
 
-bool places_find(const struct places *p, struct slice key, struct slice *value);
-void places_keep(struct places *p, struct slice key, struct slice value, uint32_t page_bytes);
+bool recall_find(const struct recall *p, struct slice key, struct slice *value);
+void recall_keep(struct recall *p, struct slice key, struct slice value, uint32_t page_bytes);
 
 /* A new view. rewritten: a commit since the view before did more to the table than append; last:
  * its last key as the view has it, NULL when it is empty. */
-void places_renew(struct places *p, bool rewritten, const void *last, uint32_t page_bytes);
+void recall_renew(struct recall *p, bool rewritten, const void *last, uint32_t page_bytes);
 
 #endif
