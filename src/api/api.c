@@ -120,7 +120,7 @@ void api_refuse_reply(struct rpc_call *call, struct state_reply *reply)
     buf_fini(&reply->body);
     if (reply->error != ETCD_OK)
         rpc_fail_etcd(call, reply->error, NULL);
-    else
+    else /* the text is that of ranges beyond 4 GiB (rpc_reply_source) */
         rpc_fail(call, GRPC_RESOURCE_EXHAUSTED, "etcdserver: response is too large",
                  "what the request writes has been written; ask for less in one answer");
 }
@@ -188,7 +188,9 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         *explain = "the quota (--quota-backend-bytes) is used up: delete keys and compact";
         return ETCD_NO_SPACE;
     }
-    if (state_congested(a->state) || quorum_pending_bytes(a->quorum) > API_PENDING_BYTES_MAX) {
+    /* While one waits that was given up already, the log does not move: more would only pile up. */
+    if (!list_empty(&a->late) || state_congested(a->state) ||
+        quorum_pending_bytes(a->quorum) > API_PENDING_BYTES_MAX) {
         *explain = "the disk does not keep up with the writes";
         return ETCD_REQUEST_TOO_MANY_REQUESTS;
     }

@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "base/wr.h"
 #include "state/check.h"
+#include "state/work.h"
 #include "wire/kv_codec.h"
 #include "wire/raft_request.h"
 #include "wire/scan.h"
@@ -45,6 +46,7 @@ static enum http_pull pull_range(struct http_source *source, struct buf *out, si
     enum rc rc = kv_range_read(&l->range, out, max - n);
     if (rc == RC_OK)
         return HTTP_PULL_MORE;
+    l->api->damaged = l->api->damaged || rc != RC_END;
     return rc == RC_END ? HTTP_PULL_END : HTTP_PULL_FAIL;
 }
 
@@ -120,6 +122,7 @@ static void range_now(struct api *a, struct rpc_call *call, void *request)
     struct kv_range range;
     enum etcd_error e = kv_range_open(state_kv(a->state), request, &range);
     if (e != ETCD_OK) {
+        a->damaged = a->damaged || e == ETCD_CORRUPT;
         rpc_fail_etcd(call, e, NULL);
         return;
     }
@@ -140,7 +143,8 @@ static void range_now(struct api *a, struct rpc_call *call, void *request)
         return;
     }
     buf_fini(&body);
-    rpc_fail_etcd(call, ETCD_CORRUPT, "stored data is damaged; see the server's log");
+    a->damaged = true;
+    rpc_fail_etcd(call, ETCD_CORRUPT, "what is stored for a key in the range is damaged");
 }
 
 void serve_range(void *arg, struct rpc_call *call, struct slice message)
@@ -196,6 +200,7 @@ static void read_txn_now(struct api *a, struct rpc_call *call, void *request)
         .raft_term = quorum_term(a->quorum), .room = api_reply_room(a), .unheard = rpc_gone(call)};
     rpc_body_begin(&reply.body);
     state_read_txn(a->state, request, &reply);
+    a->damaged = a->damaged || reply.error == ETCD_CORRUPT;
     if (reply.error == ETCD_OK && !reply.too_large)
         rpc_reply(call, &reply.body);
     else
@@ -239,6 +244,10 @@ void serve_txn(void *arg, struct rpc_call *call, struct slice message)
     enum etcd_error e = check_txn(r, a->opt.txn_ops_max);
     if (e != ETCD_OK)
         rpc_fail_etcd(call, e, NULL);
+    else if (!work_is_bearable(state_kv(a->state), r))
+        rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
+                      "the transaction would look at more keys than one may: the same ones again "
+                      "and again; split it, or use limit");
     else if (txn_is_read_only(r))
         api_read(a, call, txn_is_serializable(r), read_txn_now, r);
     else

@@ -58,6 +58,8 @@ static void serve_health(void *arg, const struct rpc_http_request *req, struct r
     const char *reason = "";
     if (is_full(a) && !query_has(req->query, "exclude", SLICE_LIT("NOSPACE")))
         reason = "ALARM NOSPACE";
+    else if (a->damaged && !query_has(req->query, "exclude", SLICE_LIT("CORRUPT")))
+        reason = "ALARM CORRUPT";
     else if (!serializable && !has_leader(a))
         reason = "RAFT NO LEADER";
     out->status = reason[0] ? 503 : 200;
@@ -76,8 +78,13 @@ struct check {
 
 static const char *check_pass(const struct api *a)
 {
-    (void)a; /* reading here needs nobody else; a damaged store has ended the process */
+    (void)a; /* reading here needs nobody else */
     return NULL;
+}
+
+static const char *check_corruption(const struct api *a)
+{
+    return a->damaged ? "alarm activated: CORRUPT" : NULL;
 }
 
 static const char *check_linearizable(const struct api *a)
@@ -86,7 +93,7 @@ static const char *check_linearizable(const struct api *a)
 }
 
 static const struct check checks[] = {
-    {"data_corruption", check_pass},
+    {"data_corruption", check_corruption},
     {"linearizable_read", check_linearizable},
     {"non_learner", check_pass},
     {"serializable_read", check_pass},

@@ -37,11 +37,20 @@ static void append_duration(struct buf *b, uint64_t ns)
         buf_printf(b, "%.1fus", (double)ns / 1e3);
 }
 
+/* What could pass for a pair or a line of its own, or speak to a terminal, is shown as a string. */
+static bool needs_quotes(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == 0x7f)
+            return true;
+    return s.n == 0;
+}
+
 static void append_value(struct buf *b, const struct log_value *v, bool json)
 {
     switch (v->kind) {
     case LOG_KIND_STR:
-        if (json || v->s.n == 0 || memchr(v->s.p, ' ', v->s.n))
+        if (json || needs_quotes(v->s))
             append_json_string(b, v->s);
         else
             buf_append(b, v->s.p, v->s.n < LOG_LINE_MAX ? v->s.n : LOG_LINE_MAX);

@@ -402,6 +402,8 @@ static enum rc start(struct server *s, struct err *err)
     if (rc != RC_OK)
         advise(err);
     else
+        rc = s->fatal; /* applying the log may have met damage: err says which */
+    if (rc == RC_OK)
         rc = listen_all(s, err);
     if (rc == RC_OK)
         rc = io_loop_on_signal(s->loop, on_signal, s, err);

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/list.h"
+#include "http/h2_head.h"
 #include "http/http.h"
 
 #define HTTP_PEER_MAX           64u  /* bytes kept of the peer's name */
@@ -35,7 +36,8 @@ struct http_stream {
     size_t unconsumed;
     size_t held; /* charged to the budget */
     struct arena arena;
-    int32_t id; /* HTTP/2 */
+    struct h2_head head; /* HTTP/2: the request as judged so far */
+    int32_t id;          /* HTTP/2 */
     uint32_t empty_frames;
     uint16_t status; /* of the response; 0: none yet */
     bool opened;     /* the handler has it */

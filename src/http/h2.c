@@ -58,8 +58,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     struct h2 *h = user;
     h->head = NULL;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-        /* Trailers: nobody reads them, but they count against the same limit. */
-        h->head = h2_find(h, frame->hd.stream_id);
+        h->head = h2_find(h, frame->hd.stream_id); /* trailers */
         return 0;
     }
     if (http_conn_over_budget(h->conn)) {
@@ -74,17 +73,46 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-/* The place of a pseudo header, or NULL for :scheme. nghttp2 has refused unknown and doubled ones.
- */
-static struct slice *pseudo_slot(struct http_stream *s, struct slice name)
+/* The request breaks RFC 9113 8.1 to 8.3. 0, or nghttp2's error when the connection ends for it: a
+ * peer that makes us reset its streams has them as cheaply as one that resets them itself
+ * (CVE-2025-8671), and may leave our resets in the queue. */
+static int malformed(struct h2 *h, struct http_stream *s)
 {
-    if (slice_eq(name, SLICE_LIT(":path")))
-        return &s->request.path;
-    if (slice_eq(name, SLICE_LIT(":method")))
-        return &s->request.method;
-    if (slice_eq(name, SLICE_LIT(":authority")))
-        return &s->request.authority;
-    return NULL;
+    log_debug(h->conn->env->log, "http.malformed", "peer", BYTES(http_conn_peer(h->conn)), "stream",
+              U64((uint64_t)s->id), "why", STR(s->head.why));
+    http_stream_kill(s);
+    nghttp2_submit_rst_stream(h->session, 0, s->id, NGHTTP2_PROTOCOL_ERROR);
+    return h2_rate_hit(h, &h->resets_in) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static struct slice *pseudo_slot(struct http_request *r, enum h2_field field)
+{
+    return field == H2_METHOD ? &r->method : field == H2_PATH ? &r->path : &r->authority;
+}
+
+/* False: malformed. */
+static bool take_field(struct http_stream *s, struct slice name, struct slice value)
+{
+    size_t sent = value.n;
+    enum h2_field field = h2_head_field(&s->head, name, &value);
+    if (field == H2_BAD)
+        return false;
+    s->list_size += sent - value.n; /* spaces around it count, too: looking at them is work */
+    if (field == H2_REGULAR && !s->over_limit) {
+        s->over_limit = !http_stream_add(s, name, value);
+        return true;
+    }
+    s->over_limit |= !http_stream_count(s, name.n, value.n);
+    if (field != H2_REGULAR && field != H2_SCHEME && !s->over_limit)
+        *pseudo_slot(&s->request, field) = arena_copy(&s->arena, value);
+    return true;
+}
+
+/* Nobody reads trailers, but they count against the same limit. */
+static bool take_trailer(struct http_stream *s, struct slice name, struct slice value)
+{
+    s->over_limit |= !http_stream_count(s, name.n, value.n);
+    return h2_head_trailer(&s->head, name, value);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's */
@@ -100,15 +128,11 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct slice value = slice_of(value_p, value_n);
     if (!s)
         return 0;
-    if (s->over_limit || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-        s->over_limit |= !http_stream_count(s, name_n, value_n);
-    } else if (name_n && name_p[0] == ':') {
-        s->over_limit = !http_stream_count(s, name_n, value_n);
-        struct slice *slot = pseudo_slot(s, name);
-        if (slot && !s->over_limit)
-            *slot = arena_copy(&s->arena, value);
-    } else {
-        s->over_limit = !http_stream_add(s, name, value);
+    bool fine = frame->headers.cat == NGHTTP2_HCAT_REQUEST ? take_field(s, name, value)
+                                                           : take_trailer(s, name, value);
+    if (!fine) {
+        int rc = malformed(h, s);
+        return rc != 0 ? rc : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* no more of this block */
     }
     if (s->list_size / H2_HEADER_BOMB > h->conn->limits.header_list) {
         h->error = NGHTTP2_ENHANCE_YOUR_CALM;
@@ -155,11 +179,17 @@ static int on_headers_recv(struct h2 *h, const nghttp2_frame *frame)
     h->head = NULL;
     if (!s)
         return 0;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        if (!h2_head_complete(&s->head) || (ended && !h2_head_body_complete(&s->head)))
+            return malformed(h, s);
         request_complete(s, ended);
-    else if (s->over_limit)
+        return 0;
+    }
+    if (!h2_head_trailers_complete(&s->head, ended))
+        return malformed(h, s);
+    if (s->over_limit)
         nghttp2_submit_rst_stream(h->session, 0, s->id, NGHTTP2_ENHANCE_YOUR_CALM);
-    else if (ended)
+    else
         http_stream_end(s);
     return 0;
 }
@@ -170,6 +200,8 @@ static int on_data_recv(struct h2 *h, const nghttp2_frame *frame)
     if (!s)
         return 0;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+        if (!h2_head_body_complete(&s->head))
+            return malformed(h, s);
         http_stream_end(s);
         return 0;
     }
@@ -234,11 +266,15 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
     (void)flags;
     struct h2 *h = user;
     struct http_stream *s = h2_find(h, id);
-    if (s)
-        http_stream_data(s, slice_of(p, n));
-    else
+    if (!s) {
         nghttp2_session_consume_connection(h->session, n);
-    return 0;
+        return 0;
+    }
+    int rc = 0;
+    if (!s->dead && !h2_head_body(&s->head, n))
+        rc = malformed(h, s);
+    http_stream_data(s, slice_of(p, n)); /* of a dead stream: gives the window back */
+    return rc;
 }
 
 /* Frames that break the rules on one stream: each makes us send RST_STREAM, queued even while the
@@ -392,6 +428,7 @@ static nghttp2_option *make_options(void)
     nghttp2_option *opt;
     must(nghttp2_option_new(&opt) == 0);
     nghttp2_option_set_no_auto_window_update(opt, 1);
+    nghttp2_option_set_no_http_messaging(opt, 1); /* h2_head judges requests */
     /* Closed streams are kept for RFC 7540's priority tree, without end when streams are. The
      * setting NO_RFC7540_PRIORITIES alone would do. */
     nghttp2_option_set_no_closed_streams(opt, 1);

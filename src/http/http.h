@@ -5,8 +5,8 @@
  * a response with headers, a body that is pulled in pieces, and trailers. So /version and gRPC
  * routes are written once. Sans I/O: bytes in by feed, bytes out by emit; deadlines by env timers.
  *
- * Everything a peer sends meets a named limit here (struct http_limits, docs/ARCHITECTURE.md, Limits).
- * RFC 9110, 9112 (HTTP/1.1), 9113 (HTTP/2), 7541 (HPACK). */
+ * Everything a peer sends meets a named limit here (struct http_limits, docs/ARCHITECTURE.md,
+ * Limits). RFC 9110, 9112 (HTTP/1.1), 9113 (HTTP/2), 7541 (HPACK). */
 #ifndef MOAT_HTTP_HTTP_H
 #define MOAT_HTTP_HTTP_H
 
@@ -17,14 +17,16 @@ struct http_stream;
 struct http_conn;
 
 struct http_header {
-    struct slice name; /* lower case */
-    struct slice value;
+    struct slice name;  /* lower case */
+    struct slice value; /* of a request: no control byte but the tab, no space around it */
 };
 
 struct http_request {
     struct slice method;
-    struct slice path;      /* path and query as sent; never empty, begins with '/' or is '*' */
-    struct slice authority; /* :authority or Host; may be empty */
+    /* Path and query as sent; never empty. Of HTTP/1: begins with '/' or is '*'. Of HTTP/2: any
+     * bytes that a value may have, as gRPC names its methods ("malformed" is for rpc to say). */
+    struct slice path;
+    struct slice authority; /* :authority or Host as sent: a host, a whole URL, or empty */
     const struct http_header *headers; /* without pseudo headers */
     size_t header_count;
     unsigned version; /* 1 or 2 */

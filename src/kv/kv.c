@@ -224,6 +224,14 @@ bool kv_exists(const struct kv *kv, struct slice key)
     return index_get(kv->index, key, INDEX_NOW, &hit) == RC_OK;
 }
 
+uint64_t kv_count(const struct kv *kv, struct slice key, struct slice range_end)
+{
+    if (kv_range_is_point(range_end))
+        return kv_exists(kv, key);
+    struct index_range range = span(key, range_end);
+    return index_count(kv->index, &range, INDEX_NOW, NULL);
+}
+
 enum rc kv_each(struct kv *kv, struct slice key, struct slice range_end,
                 bool (*fn)(void *arg, const struct index_hit *hit, struct slice encoded), void *arg)
 {

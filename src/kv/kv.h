@@ -57,6 +57,8 @@ MUST_USE enum rc kv_each(struct kv *kv, struct slice key, struct slice range_end
                          bool (*fn)(void *arg, const struct index_hit *hit, struct slice encoded),
                          void *arg);
 bool kv_exists(const struct kv *kv, struct slice key);
+/* How many keys are alive in [key, range_end) now; O(log n). */
+uint64_t kv_count(const struct kv *kv, struct slice key, struct slice range_end);
 
 /* ---- Flush: what storage does not hold yet. Begin gathers operations (slices borrow from the kv
  * until done); the ring may grow meanwhile. One at a time. ---- */

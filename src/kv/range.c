@@ -362,16 +362,14 @@ static void prefetch(struct slice bytes)
         __builtin_prefetch(bytes.p + i);
 }
 
-/* Find the values of what is ahead, from the given place on. */
-static enum rc find_ahead(struct kv_range *r, unsigned from)
+/* Find the values of what is ahead. */
+static enum rc find_ahead(struct kv_range *r)
 {
     enum rc rc = RC_OK;
-    for (unsigned i = from; i != r->ahead_end && rc == RC_OK; i++) {
-        struct range_next *next = &r->ahead[i % RANGE_AHEAD];
-        rc = kv_find_stored(r->kv, next->rev, &next->stored);
-    }
-    for (unsigned i = from; i != r->ahead_end && rc == RC_OK; i++)
-        prefetch(r->ahead[i % RANGE_AHEAD].stored);
+    for (unsigned i = r->ahead_next; i < r->ahead_end && rc == RC_OK; i++)
+        rc = kv_find_stored(r->kv, r->ahead[i].rev, &r->ahead[i].stored);
+    for (unsigned i = r->ahead_next; i < r->ahead_end && rc == RC_OK; i++)
+        prefetch(r->ahead[i].stored);
     return rc;
 }
 
@@ -387,33 +385,25 @@ static enum rc walk_on(struct kv_range *r, struct index_hit *hit)
     return RC_OK;
 }
 
-/* Look further ahead: by half of what there is room for, while the other half is still to be read.
- */
 static enum rc look_ahead(struct kv_range *r)
 {
-    unsigned from = r->ahead_end;
-    uint64_t unseen = r->left - (r->ahead_end - r->ahead_next);
     struct index_hit hit;
-    for (unsigned i = 0; i < RANGE_AHEAD / 2 && i < unseen; i++) {
+    r->ahead_next = r->ahead_end = 0;
+    while (r->ahead_end < RANGE_AHEAD && r->ahead_end < r->left) {
         if (walk_on(r, &hit) != RC_OK)
             return RC_CORRUPT;
-        r->ahead[r->ahead_end++ % RANGE_AHEAD] =
-            (struct range_next){.rev = hit.mod, .size = hit.size};
+        r->ahead[r->ahead_end++] = (struct range_next){.rev = hit.mod, .size = hit.size};
     }
-    return find_ahead(r, from);
+    return find_ahead(r);
 }
 
 /* Take up the next stored pair of the walk. */
 static enum rc next_stored(struct kv_range *r)
 {
-    enum rc rc = RC_OK;
-    if (r->ahead_next == r->ahead_end)
-        rc = look_ahead(r);
-    if (rc == RC_OK && r->ahead_end - r->ahead_next <= RANGE_AHEAD / 2)
-        rc = look_ahead(r);
+    enum rc rc = r->ahead_next < r->ahead_end ? RC_OK : look_ahead(r);
     if (rc != RC_OK)
         return rc;
-    const struct range_next *next = &r->ahead[r->ahead_next++ % RANGE_AHEAD];
+    const struct range_next *next = &r->ahead[r->ahead_next++];
     r->current = next->rev;
     r->current_size = next->size;
     r->stored = next->stored;
@@ -503,7 +493,7 @@ enum rc kv_range_read(struct kv_range *r, struct buf *out, size_t max)
 {
     size_t room_end = out->n + max;
     r->stored = (struct slice){0}; /* the storage's view may have changed */
-    enum rc rc = find_ahead(r, r->ahead_next);
+    enum rc rc = find_ahead(r);
     while (rc == RC_OK && r->state != RANGE_DONE) {
         if (r->state == RANGE_NEXT && r->left == 0)
             begin_tail(r);

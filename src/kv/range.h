@@ -51,9 +51,9 @@ struct kv_range {
     size_t next_pick;
     struct index_hit only; /* a single key, in key order */
 
-    struct range_next ahead[RANGE_AHEAD]; /* of the walk: a ring … */
-    unsigned ahead_next; /* … of which ahead_next up to ahead_end are to be read */
-    unsigned ahead_end;
+    struct range_next ahead[RANGE_AHEAD]; /* of the walk; those … */
+    unsigned ahead_next;                  /* … from here … */
+    unsigned ahead_end;                   /* … up to here are to be read */
 
     struct revision current; /* of the pair being read … */
     uint32_t current_size;   /* … what it takes in the answer, its prefix included … */

@@ -188,6 +188,12 @@ static void join_puts(struct arena *a, struct touched *t, const struct touched *
     size_t m = more->put_n;
     if (m == 0)
         return;
+    if (n == 0) { /* taken over: a chain of transactions costs no copies */
+        t->puts = more->puts;
+        t->put_n = m;
+        t->put_cap = more->put_cap;
+        return;
+    }
     t->puts = reserve(a, t->puts, n, &t->put_cap, m, sizeof(*t->puts));
     t->put_n += m;
     for (size_t to = n + m; m > 0; to--) {

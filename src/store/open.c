@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_MODE 0600
@@ -40,23 +42,31 @@ static enum rc fail(struct store *s, int code, struct err *err, const char *doin
 
 /* --- the file --- */
 
-static enum rc open_file(struct store *s, struct dbfile *file, struct err *err)
+/* Open the file and lock it. LMDB's own lock lets several processes in; the state is only one's. A
+ * file system that knows no locks is not refused: the log beside the store has a lock of its own.
+ */
+static enum rc open_locked(struct store *s, const char *path, int flags, struct err *err)
 {
-    s->fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    s->fd = open(path, O_RDWR | O_CLOEXEC | flags, FILE_MODE);
     if (s->fd < 0)
         return fail(s, errno, err, "open it");
-    /* LMDB's own lock lets several processes in; the state is only one's. A file system that knows
-     * no locks is not refused: the log beside the store has a lock of its own. */
     if (flock(s->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
         return err_set(err, RC_LOCKED,
                        "%s is in use by another process: stop that one, or name another data "
                        "directory",
                        s->path);
-    enum rc rc = dbfile_judge(s->fd, s->path, file, err);
-    if (rc != RC_OK)
-        return rc;
-    s->page_bytes = file->page_bytes ? file->page_bytes : (uint32_t)sysconf(_SC_PAGESIZE);
     return RC_OK;
+}
+
+static enum rc open_file(struct store *s, struct err *err)
+{
+    struct dbfile file = {0};
+    enum rc rc = s->fd < 0 ? open_locked(s, s->path, 0, err) : RC_OK;
+    if (rc == RC_OK)
+        rc = dbfile_judge(s->fd, s->path, &file, err);
+    if (rc == RC_OK)
+        s->page_bytes = file.page_bytes ? file.page_bytes : (uint32_t)sysconf(_SC_PAGESIZE);
+    return rc;
 }
 
 static enum rc sync_dir(struct store *s, struct err *err)
@@ -73,7 +83,7 @@ static enum rc sync_dir(struct store *s, struct err *err)
 
 /* --- the map --- */
 
-static int try_map(struct store *s, uint64_t bytes)
+static int try_map(struct store *s, const char *path, uint64_t bytes)
 {
     if (fault_hit(s->faults, "store.map"))
         return ENOMEM;
@@ -86,8 +96,8 @@ static int try_map(struct store *s, uint64_t bytes)
     if (!code)
         code = mdb_env_set_maxreaders(s->env, STORE_VIEWS_MAX + 1); /* and the tally */
     if (!code)
-        code = mdb_env_open(s->env, s->path,
-                            MDB_NOSUBDIR | MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD, FILE_MODE);
+        code = mdb_env_open(s->env, path, MDB_NOSUBDIR | MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD,
+                            FILE_MODE);
     if (code) {
         mdb_env_close(s->env); /* after a failed open it is good for nothing else */
         s->env = NULL;
@@ -96,7 +106,8 @@ static int try_map(struct store *s, uint64_t bytes)
 }
 
 /* Once and for all: LMDB 0.9.24 would grow the map beneath an open reader (and say all is well). */
-static enum rc open_map(struct store *s, const struct store_options *opt, struct err *err)
+static enum rc open_map(struct store *s, const char *path, const struct store_options *opt,
+                        struct err *err)
 {
     must(opt->quota_bytes <= UINT64_MAX / 4);
     uint64_t wanted = opt->map_bytes ? opt->map_bytes : STORE_MAP_BYTES;
@@ -104,11 +115,11 @@ static enum rc open_map(struct store *s, const struct store_options *opt, struct
     if (wanted < floor && opt->quota_bytes)
         wanted = floor;
     uint64_t bytes = wanted;
-    int code = try_map(s, bytes);
+    int code = try_map(s, path, bytes);
     while (code == ENOMEM && bytes > floor) {
         bytes = bytes / 2 > floor ? bytes / 2 : floor;
         log_debug(s->log, "store.map_halved", "path", STR(s->path), "map_bytes", U64(bytes));
-        code = try_map(s, bytes);
+        code = try_map(s, path, bytes);
     }
     if (code == ENOMEM)
         return err_set(err, RC_LIMIT,
@@ -245,6 +256,53 @@ static enum rc open_tables(struct store *s, const struct store_options *opt, str
     return code ? fail(s, code, err, "commit its tables") : RC_OK;
 }
 
+/* --- a new file --- */
+
+static bool is_made(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_size > 0;
+}
+
+/* Make the store under another name, then give it its own: a loss of power could leave LMDB's
+ * header pages half written, which no later start could tell from damage. What a former attempt
+ * left is overwritten. s keeps the file open, and locked. */
+static enum rc make_as(struct store *s, const char *path, const struct store_options *opt,
+                       struct err *err)
+{
+    enum rc rc = open_locked(s, path, O_CREAT, err);
+    if (rc != RC_OK)
+        return rc;
+    if (is_made(s->path)) { /* by another process, until we got the lock */
+        close(s->fd);
+        s->fd = -1;
+        return RC_OK;
+    }
+    if (ftruncate(s->fd, 0))
+        return fail(s, errno, err, "empty what an interrupted start left of it");
+    rc = open_map(s, path, opt, err);
+    if (rc == RC_OK)
+        rc = open_tables(s, opt, err);
+    mdb_env_close(s->env);
+    s->env = NULL;
+    if (rc != RC_OK)
+        return rc;
+    if (rename(path, s->path))
+        return fail(s, errno, err, "give it its name");
+    return sync_dir(s, err);
+}
+
+static enum rc make_file(struct store *s, const struct store_options *opt, struct err *err)
+{
+    char *path = mem_printf("%s.new", s->path);
+    char *readers = mem_printf("%s-lock", path);
+    enum rc rc = make_as(s, path, opt, err);
+    (void)unlink(readers); /* LMDB's, of no use to anybody now */
+    free(readers);
+    free(path);
+    return rc;
+}
+
 /* --- views --- */
 
 static enum rc open_views(struct store *s, struct err *err)
@@ -293,14 +351,14 @@ enum rc store_open(const struct store_options *opt, struct storage **out, struct
     s->log = opt->log;
     s->faults = opt->faults;
     s->path = mem_strdup(opt->path);
-    struct dbfile file = {0};
-    enum rc rc = open_file(s, &file, err);
+    s->fd = -1;
+    enum rc rc = is_made(s->path) ? RC_OK : make_file(s, opt, err);
     if (rc == RC_OK)
-        rc = open_map(s, opt, err);
+        rc = open_file(s, err);
+    if (rc == RC_OK)
+        rc = open_map(s, s->path, opt, err);
     if (rc == RC_OK)
         rc = open_tables(s, opt, err);
-    if (rc == RC_OK && file.size == 0)
-        rc = sync_dir(s, err);
     if (rc == RC_OK)
         rc = open_views(s, err);
     if (rc == RC_OK)

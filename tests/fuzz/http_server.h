@@ -87,16 +87,26 @@ static void server_release(struct http_source *src)
     src->ops = NULL;
 }
 
+/* What http.h promises of every value: no control byte but the tab, no space around it. */
+static bool server_is_value(struct slice v)
+{
+    for (size_t i = 0; i < v.n; i++)
+        if ((v.p[i] < ' ' && v.p[i] != '\t') || v.p[i] == 0x7f)
+            return false;
+    return v.n == 0 || (!strchr(" \t", v.p[0]) && !strchr(" \t", v.p[v.n - 1]));
+}
+
 static void *server_request(struct http_handler *h, struct http_stream *stream,
                             const struct http_request *r)
 {
     struct server *v = CONTAINER_OF(h, struct server, handler);
     struct server_stream *s = mem_zalloc(sizeof(*s));
-    must(r->path.n > 0 && (r->path.p[0] == '/' || r->path.p[0] == '*'));
-    must(r->method.n > 0);
+    must(r->path.n > 0 && server_is_value(r->path) && server_is_value(r->authority));
+    must(r->version == 2 || r->path.p[0] == '/' || slice_eq(r->path, SLICE_LIT("*")));
+    must(r->method.n > 0 && server_is_value(r->method));
     for (size_t i = 0; i < r->header_count; i++)
-        must(r->headers[i].name.n > 0 &&
-             !memchr(r->headers[i].value.p, '\n', r->headers[i].value.n));
+        must(r->headers[i].name.n > 0 && r->headers[i].name.p[0] != ':' &&
+             server_is_value(r->headers[i].name) && server_is_value(r->headers[i].value));
     s->stream = stream;
     s->path = r->path.n;
     v->requests++;

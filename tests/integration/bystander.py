@@ -1,4 +1,4 @@
-"""bystander ADDRESS - a client with work of its own, in a process of its own, while others misbehave.
+"""bystander ADDRESS - a client with work of its own, in its own process, while others misbehave.
 
 Puts and gets by turns until its standard input ends; then prints how long each took, as JSON."""
 

@@ -151,6 +151,7 @@ class Server:
         self.fds = fds
         self.log_path = scratch.sub(log)
         self.port = free_port()
+        self.peer_url = f"http://127.0.0.1:{free_port()}"
         self.process = None
 
     @property
@@ -168,6 +169,8 @@ class Server:
             own += ["--data-dir", self.data]
         if "--listen-client-urls" not in given:
             own += ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
+        if "--listen-peer-urls" not in given:
+            own += ["--listen-peer-urls", self.peer_url]
         return [MOAT, "server", *own, *self.flags]
 
     def _before_exec(self):

@@ -65,7 +65,9 @@ def withstand(server, attack, megabytes):
         rounds.append(percentile(times, 99))
         if rounds[-1] < bound:
             note = f"{what}; " if what else ""
-            return f"{note}p99 of {len(times)} calls {rounds[-1] * 1000:.1f} ms, memory {grown:+} MB"
+            return (
+                f"{note}p99 of {len(times)} calls {rounds[-1] * 1000:.1f} ms, memory {grown:+} MB"
+            )
     raise Failure(f"the bystander's p99: {rounds} s; {what}")
 
 
@@ -89,9 +91,9 @@ def flood(server, head, repeated, code):
                 except OSError:
                     pass
                 times += wire.flood(repeated, end - time.monotonic())
-                found = wire.ending(2)
-                check(found is not None or time.monotonic() > end, "it was let go on")
-                if code is not None and found not in (None, "closed"):
+                found = wire.ending(5)
+                check(found is not None, "it was let go on")
+                if code is not None and found != "closed":
                     same(found, code, "the code of GOAWAY")
             connections += 1
         return f"{connections} connections, {times * len(repeated) >> 20} MB"
@@ -280,8 +282,16 @@ def tiny_window(scratch):
 @test("connections that never say what they want are closed after 5 s")
 def stalled(scratch):
     server = serve(scratch)
-    openings = [b"", b"PRI", h2.PREFACE[:-1], b"G", b"GET /version HT", b"GET /version HTTP/1.1\r\nX:",
-                h2.PREFACE, h2.PREFACE + h2.frame(h2.SETTINGS, 0, 0)[:-1]]
+    openings = [
+        b"",
+        b"PRI",
+        h2.PREFACE[:-1],
+        b"G",
+        b"GET /version HT",
+        b"GET /version HTTP/1.1\r\nX:",
+        h2.PREFACE,
+        h2.PREFACE + h2.frame(h2.SETTINGS, 0, 0)[:-1],
+    ]
 
     def attack():
         begun = time.monotonic()
@@ -335,8 +345,12 @@ def length_prefix(scratch):
             with h2.Wire(server.address) as wire:
                 streams = range(1, 201, 2)
                 head = b"\0\xff\xff\xff\xff" + b"x" * 100
-                wire.send(b"".join(wire.request(stream, PUT, flags=0) + h2.frame(h2.DATA, 0, stream, head)
-                                   for stream in streams))
+                wire.send(
+                    b"".join(
+                        wire.request(stream, PUT, flags=0) + h2.frame(h2.DATA, 0, stream, head)
+                        for stream in streams
+                    )
+                )
                 answers = 0
                 while answers < len(streams):
                     found = wire.read_frame()
@@ -363,8 +377,13 @@ def nested_txn(size):
 @test("txns nested ten thousands deep, and txns of half a million empty operations")
 def txn_bombs(scratch):
     server = serve(scratch)
-    bombs = [nested_txn(50 << 10), nested_txn(1400 << 10), b"\x12\0" * (700 << 10),
-             b"\x0a\0" * (700 << 10), b"\x12\x02\x22\0" * (350 << 10)]
+    bombs = [
+        nested_txn(50 << 10),
+        nested_txn(1400 << 10),
+        b"\x12\0" * (700 << 10),
+        b"\x0a\0" * (700 << 10),
+        b"\x12\x02\x22\0" * (350 << 10),
+    ]
     inner = b"\x12\0" * (700 << 10)
     bombs.append(pb.TXN.encode(success=[pb.REQUEST_OP.encode(txn=inner)]))
 
@@ -400,8 +419,11 @@ def garbage(scratch):
                     for _ in range(30):
                         stream = rng.choice((0, 1, 1, 2, 3, rng.getrandbits(31)))
                         payload = rng.randbytes(rng.choice((0, 1, 4, 5, 8, 9, 100, 5000)))
-                        wire.send(h2.frame(rng.randrange(12), rng.getrandbits(8), stream, payload)
-                                  if connections % 3 else payload)
+                        wire.send(
+                            h2.frame(rng.randrange(12), rng.getrandbits(8), stream, payload)
+                            if connections % 3
+                            else payload
+                        )
                 except OSError:
                     pass
             connections += 1
@@ -443,7 +465,9 @@ def half_sent(scratch):
             wires.append(wire)
             for stream in range(1, 81, 2):
                 body = b"\0" + struct.pack(">I", 1 << 20) + b"x" * half
-                send_within_window(wire, wire.request(stream, PUT, flags=0) + h2.data(stream, body, 0))
+                send_within_window(
+                    wire, wire.request(stream, PUT, flags=0) + h2.data(stream, body, 0)
+                )
         time.sleep(seconds() / 2)
         memory = (server.rss_kb() - before) >> 10
         check(80 < memory < 280, f"100 MB of halves take {memory} MB")
@@ -468,13 +492,13 @@ def send_within_window(wire, data):
         pass
 
 
-@test("many large requests at once are refused beyond the server's memory, not piled up")
+@test("puts of 1 MB as fast as they can be sent, whose answers nobody awaits")
 def proposals(scratch):
     server = serve(scratch)
 
     def attack():
         end = time.monotonic() + seconds()
-        sent = answered = 0
+        sent = 0
         wires = [h2.Wire(server.address).settle() for _ in range(4)]
         message = pb.PUT.encode(key=b"large", value=b"x" * 1000000)
         stream = 1

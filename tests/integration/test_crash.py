@@ -189,7 +189,7 @@ def kills(scratch):
     loader = Loader(rng)
     server = scratch.server("--quota-backend-bytes", "-1")
     starts, revision = [], 1
-    for number in range(knob("MOAT_KILLS", 100)):
+    for number in range(knob("MOAT_KILLS", 40)):
         if number % 5 == 4:  # and in the midst of recovery, too
             server.spawn()
             time.sleep(rng.random() * 0.03)
@@ -205,6 +205,8 @@ def kills(scratch):
     look_at_shared(calls, loader)
     calls.close()
     lost_replies = sum(len(life) for life in loader.lives) - loader.acknowledged()
-    return (f"{len(starts)} kills, {loader.acknowledged()} puts acknowledged, {lost_replies} open at a "
-            f"kill; starts: median {percentile(starts, 50) * 1000:.0f} ms, "
-            f"longest {max(starts) * 1000:.0f} ms")
+    return (
+        f"{len(starts)} kills, {loader.acknowledged()} puts acknowledged, {lost_replies} open at a "
+        f"kill; starts: median {percentile(starts, 50) * 1000:.0f} ms, "
+        f"longest {max(starts) * 1000:.0f} ms"
+    )

@@ -4,8 +4,7 @@ import json
 import re
 import subprocess
 
-from harness import check, free_port, has, peer, plain_environment, run, same, test, wait_for
-
+from harness import check, free_port, peer, plain_environment, run, same, test, wait_for
 
 BINARY = bytes(range(1, 128)).decode() + "é"
 

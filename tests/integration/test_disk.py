@@ -118,6 +118,32 @@ def freeing(scratch):
         wait_for(lambda: not c.status().errors, 5, "the status to be clean again")
 
 
+@test("a full disk and a log without room: a request that timed out does not hold up the stop")
+def stop_without_room(scratch):
+    root = scratch.tmpfs("disk", "size=320m")
+    server = scratch.server(data=root + "/data")
+    server.start()
+    value = os.urandom(800000)
+    acknowledged = {}
+    with server.client() as c:
+        filler = fill_disk(root)
+        same(put_until_refused(c, acknowledged, value), NO_SPACE)
+        refusal = None
+        while refusal is None:  # deletes are still taken: until the log's reserve is used up
+            try:
+                c.delete(os.urandom(1400000))
+            except c.grpc.RpcError as error:
+                refusal = error.code().name, error.details()
+        same(refusal, ("UNAVAILABLE", "etcdserver: request timed out"))
+        must_hold(c, acknowledged, value)
+    server.stop()
+    os.remove(filler)
+    server.start()
+    with server.client() as c:
+        must_hold(c, acknowledged, value)
+        check(can_put(c), "puts work again")
+
+
 def full_to_the_brim(client):
     """Put the least there is until that is refused, too; then the status says it."""
     for size in (20000, 2000, 200, 0):
@@ -144,7 +170,9 @@ def quota(scratch):
             acknowledged = {}
             same(put_until_refused(c, acknowledged, value), NO_SPACE)
             size = len(acknowledged) * len(value)
-            check((8 << 20) < size <= (16 << 20), f"round {round_number}: refused after {size} bytes")
+            check(
+                (8 << 20) < size <= (16 << 20), f"round {round_number}: refused after {size} bytes"
+            )
             must_hold(c, acknowledged, value)
             wait_for(lambda: full_to_the_brim(c), 20, "the status to say so")
             same(curl_health(server), (503, '{"health":"false","reason":"ALARM NOSPACE"}\n'))

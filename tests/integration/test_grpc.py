@@ -1,4 +1,4 @@
-"""The API as Google's gRPC library for Python speaks it: services, refusals, sizes, many streams."""
+"""The API as Google's gRPC library for Python speaks it: services, refusals, sizes, streams."""
 
 import threading
 import time
@@ -32,10 +32,15 @@ def kv_service(scratch):
         for n in range(10):
             c.put(b"n/%d" % n, b"%d" % (9 - n))
         page = c.prefix(b"n/", limit=3)
-        same(([kv.key for kv in page.kvs], page.more, page.count), ([b"n/0", b"n/1", b"n/2"], True, 10))
+        same(
+            ([kv.key for kv in page.kvs], page.more, page.count),
+            ([b"n/0", b"n/1", b"n/2"], True, 10),
+        )
         page = c.prefix(b"n/", sort_target=4, sort_order=1, limit=1)
         same(page.kvs[0].key, b"n/9", "the lowest value first")
-        same((c.prefix(b"n/", count_only=True).count, c.prefix(b"n/", count_only=True).kvs), (10, []))
+        same(
+            (c.prefix(b"n/", count_only=True).count, c.prefix(b"n/", count_only=True).kvs), (10, [])
+        )
         same(c.delete(b"n/", range_end=pb.prefix_end(b"n/")).deleted, 10)
         same(c.delete(b"n/").header.revision, 14, "deleting nothing makes no revision")
         compare = [{"key": b"k", "target": VALUE, "result": EQUAL, "value": b"2"}]
@@ -43,37 +48,74 @@ def kv_service(scratch):
         inner = {"txn": {"success": [{"range": {"key": b"k"}}, {"put": {"key": b"t"}}]}}
         reply = c.txn(compare=compare, success=[put, inner], failure=[{"range": {"key": b"k"}}])
         check(reply.succeeded and len(reply.responses) == 2, reply)
-        same(reply.responses[1].txn.responses[0].range.kvs[0].value, b"3", "a txn sees its own puts")
+        same(
+            reply.responses[1].txn.responses[0].range.kvs[0].value, b"3", "a txn sees its own puts"
+        )
         same(reply.header.revision, 15)
         reply = c.txn(compare=compare, success=[put], failure=[{"range": {"key": b"k"}}])
         same((reply.succeeded, reply.responses[0].range.kvs[0].mod_revision), (False, 15))
         same(c.compact(14, physical=True).header.revision, 15)
-        same(c.refused(c.range, b"k", revision=13)[1],
-             "etcdserver: mvcc: required revision has been compacted")
+        same(
+            c.refused(c.range, b"k", revision=13)[1],
+            "etcdserver: mvcc: required revision has been compacted",
+        )
         status = c.status()
         same((status.version, status.leader), ("3.7.0", status.header.member_id))
 
 
 REFUSALS = [
     ("Range", {}, "INVALID_ARGUMENT", "etcdserver: key is not provided"),
-    ("Range", {"key": b"a", "revision": 99}, "OUT_OF_RANGE",
-     "etcdserver: mvcc: required revision is a future revision"),
-    ("Range", {"key": b"a", "sort_order": 9}, "INVALID_ARGUMENT", "etcdserver: invalid sort option"),
+    (
+        "Range",
+        {"key": b"a", "revision": 99},
+        "OUT_OF_RANGE",
+        "etcdserver: mvcc: required revision is a future revision",
+    ),
+    (
+        "Range",
+        {"key": b"a", "sort_order": 9},
+        "INVALID_ARGUMENT",
+        "etcdserver: invalid sort option",
+    ),
     ("Put", {"value": b"v"}, "INVALID_ARGUMENT", "etcdserver: key is not provided"),
-    ("Put", {"key": b"a", "value": b"v", "ignore_value": True}, "INVALID_ARGUMENT",
-     "etcdserver: value is provided"),
-    ("Put", {"key": b"a", "lease": 7, "ignore_lease": True}, "INVALID_ARGUMENT",
-     "etcdserver: lease is provided"),
-    ("Put", {"key": b"absent", "ignore_value": True}, "INVALID_ARGUMENT",
-     "etcdserver: key not found"),
+    (
+        "Put",
+        {"key": b"a", "value": b"v", "ignore_value": True},
+        "INVALID_ARGUMENT",
+        "etcdserver: value is provided",
+    ),
+    (
+        "Put",
+        {"key": b"a", "lease": 7, "ignore_lease": True},
+        "INVALID_ARGUMENT",
+        "etcdserver: lease is provided",
+    ),
+    (
+        "Put",
+        {"key": b"absent", "ignore_value": True},
+        "INVALID_ARGUMENT",
+        "etcdserver: key not found",
+    ),
     ("Put", {"key": b"a", "lease": 7}, "NOT_FOUND", "etcdserver: requested lease not found"),
     ("DeleteRange", {}, "INVALID_ARGUMENT", "etcdserver: key is not provided"),
-    ("Txn", {"success": [{"put": {"key": b"a"}}, {"put": {"key": b"a"}}]}, "INVALID_ARGUMENT",
-     "etcdserver: duplicate key given in txn request"),
-    ("Txn", {"success": [{"put": {"key": b"%d" % n}} for n in range(129)]}, "INVALID_ARGUMENT",
-     "etcdserver: too many operations in txn request"),
-    ("Compact", {"revision": 99}, "OUT_OF_RANGE",
-     "etcdserver: mvcc: required revision is a future revision"),
+    (
+        "Txn",
+        {"success": [{"put": {"key": b"a"}}, {"put": {"key": b"a"}}]},
+        "INVALID_ARGUMENT",
+        "etcdserver: duplicate key given in txn request",
+    ),
+    (
+        "Txn",
+        {"success": [{"put": {"key": b"%d" % n}} for n in range(129)]},
+        "INVALID_ARGUMENT",
+        "etcdserver: too many operations in txn request",
+    ),
+    (
+        "Compact",
+        {"revision": 99},
+        "OUT_OF_RANGE",
+        "etcdserver: mvcc: required revision is a future revision",
+    ),
 ]
 
 
@@ -149,13 +191,17 @@ def sizes(scratch):
         fits = b"x" * (REQUEST_BYTES_MAX - 64)
         c.put(b"big", fits)
         same(c.value(b"big"), fits)
-        same(c.refused(c.put, b"big", b"x" * REQUEST_BYTES_MAX),
-             ("INVALID_ARGUMENT", "etcdserver: request is too large"))
+        same(
+            c.refused(c.put, b"big", b"x" * REQUEST_BYTES_MAX),
+            ("INVALID_ARGUMENT", "etcdserver: request is too large"),
+        )
         code, text = c.refused(c.put, b"big", b"x" * MESSAGE_BYTES_MAX)
         same(code, "RESOURCE_EXHAUSTED")
         has(text, "grpc: received message larger than max (", f"vs. {MESSAGE_BYTES_MAX})")
         same(c.value(b"big"), fits, "a refused put changed nothing")
-    with serve(scratch, "--max-request-bytes", "4000", "--data-dir", scratch.sub("two")).client() as c:
+    with serve(
+        scratch, "--max-request-bytes", "4000", "--data-dir", scratch.sub("two")
+    ).client() as c:
         c.put(b"k", b"x" * 3900)
         same(c.refused(c.put, b"k", b"x" * 4000)[1], "etcdserver: request is too large")
 
@@ -191,7 +237,9 @@ def large_range(scratch):
         value = bytes(range(256)) * 400
         per_call = []
         for n in range(megabytes * 10):
-            per_call.append(c.method(KV + "Put").future(pb.PUT.encode(key=b"b/%05d" % n, value=value)))
+            per_call.append(
+                c.method(KV + "Put").future(pb.PUT.encode(key=b"b/%05d" % n, value=value))
+            )
             if len(per_call) == 32:
                 for future in per_call:
                     future.result()

@@ -38,8 +38,10 @@ def routes(scratch):
     for version in VERSIONS:
         answer = curl(server, "/version", *version)
         same((answer.status, answer.headers["content-type"]), (200, "application/json"), version)
-        same({k: v for k, v in json.loads(answer.body).items() if k != "moat"},
-             {"etcdserver": "3.7.0", "etcdcluster": "3.7.0", "storage": "3.7.0"})
+        same(
+            {k: v for k, v in json.loads(answer.body).items() if k != "moat"},
+            {"etcdserver": "3.7.0", "etcdcluster": "3.7.0", "storage": "3.7.0"},
+        )
         for path in ("/health", "/health?serializable=true", "/health?exclude=NOSPACE"):
             answer = curl(server, path, *version)
             same((answer.status, json.loads(answer.body)), (200, {"health": "true", "reason": ""}))
@@ -47,8 +49,11 @@ def routes(scratch):
             answer = curl(server, path, *version)
             same((answer.status, answer.body), (200, "ok\n"), path)
         body = curl(server, "/readyz?verbose", *version).body
-        same(body, "[+]data_corruption ok\n[+]linearizable_read ok\n[+]non_learner ok\n"
-                   "[+]serializable_read ok\nok\n")
+        same(
+            body,
+            "[+]data_corruption ok\n[+]linearizable_read ok\n[+]non_learner ok\n"
+            "[+]serializable_read ok\nok\n",
+        )
         body = curl(server, "/readyz?verbose&exclude=non_learner&exclude=data_corruption").body
         same(body, "[+]linearizable_read ok\n[+]serializable_read ok\nok\n")
         same(curl(server, "/livez?verbose", *version).body, "[+]serializable_read ok\nok\n")
@@ -95,11 +100,19 @@ BAD = [
     (b"GET /livez HTTP/1.1\r\n\r\n", "no Host (RFC 9112 3.2)"),
     (b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "two Hosts"),
     (b"GET /livez HTTP/9.9\r\nHost: a\r\n\r\n", "no such version"),
-    (b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\nabc", "a space before the colon"),
-    (b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-     "two lengths"),
-    (b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
-     b"0\r\n\r\n", "a length and chunks"),
+    (
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\nabc",
+        "a space before the colon",
+    ),
+    (
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "two lengths",
+    ),
+    (
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\n",
+        "a length and chunks",
+    ),
     (b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "a negative length"),
     (b"GET /livez HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", "a NUL"),
     (b"GET /livez HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n", "a folded line"),

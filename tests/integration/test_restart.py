@@ -45,8 +45,10 @@ def start_time(scratch):
         same(c.prefix(b"key/", count_only=True).count, 20000)
     worst = max(empty, full, killed)
     check(worst < 10, f"a start took {worst:.1f} s")
-    return (f"empty {empty * 1000:.0f} ms, stopped in {stopped * 1000:.0f} ms, then "
-            f"{full * 1000:.0f} ms, after kill -9 {killed * 1000:.0f} ms")
+    return (
+        f"empty {empty * 1000:.0f} ms, stopped in {stopped * 1000:.0f} ms, then "
+        f"{full * 1000:.0f} ms, after kill -9 {killed * 1000:.0f} ms"
+    )
 
 
 @test("SIGTERM and SIGINT end it with status 0 under load, and lose nothing")
@@ -117,7 +119,9 @@ def history(scratch):
         top = c.range(b"a").header.revision
 
         def all_of_it(client):
-            return [client.range(b"\0", range_end=b"\0", revision=at).kvs for at in range(30, top + 1)]
+            return [
+                client.range(b"\0", range_end=b"\0", revision=at).kvs for at in range(30, top + 1)
+            ]
 
         before = all_of_it(c)
     for way in (server.stop, server.kill):
@@ -125,8 +129,10 @@ def history(scratch):
         server.start()
         with server.client() as c:
             same(all_of_it(c), before, "after " + way.__name__)
-            same(c.refused(c.range, b"a", revision=29)[1],
-                 "etcdserver: mvcc: required revision has been compacted")
+            same(
+                c.refused(c.range, b"a", revision=29)[1],
+                "etcdserver: mvcc: required revision has been compacted",
+            )
             same(c.range(b"a").header.revision, top)
     with server.client() as c:
         same(c.put(b"a").header.revision, top + 1)

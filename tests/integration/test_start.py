@@ -9,8 +9,22 @@ import time
 import h2
 from harness import MOAT, check, has, run, same, test
 
-OPERATOR = ("stop that", "another", "move", "replace", "restore", "remove", "run the", "use ", "give ",
-            "free ", "choose", "name ", "check", "make ")
+OPERATOR = (
+    "stop that",
+    "another",
+    "move",
+    "replace",
+    "restore",
+    "remove",
+    "run the",
+    "use ",
+    "give ",
+    "free ",
+    "choose",
+    "name ",
+    "check",
+    "make ",
+)
 
 
 def explains(sentence, *parts):
@@ -165,7 +179,7 @@ def read_only(scratch):
     with server.client() as c:
         c.put(b"k", b"v")
     server.stop()
-    same(run(["mount", "-o", "remount,ro", root])[0], 0)
+    same(run(["mount", "-o", "remount,bind,ro", root])[0], 0)
     explains(server.sentence().lower(), root, "read-only")
     fresh = scratch.server(data=root + "/new")
     explains(fresh.sentence(), root, "read-only")
@@ -187,13 +201,17 @@ def address_in_use(scratch):
         url = "http://127.0.0.1:%d" % taken.getsockname()[1]
         server = scratch.server("--listen-client-urls", url, "--advertise-client-urls", url)
         explains(server.sentence(), url.removeprefix("http://"), "another program listens there")
+        server = scratch.server("--listen-peer-urls", url)
+        explains(server.sentence(), url.removeprefix("http://"), "another program listens there")
     url = "http://192.0.2.1:2379"
     server = scratch.server("--listen-client-urls", url, "--advertise-client-urls", url)
     explains(server.sentence(), "192.0.2.1:2379")
     path = scratch.sub("file")
     with open(path, "w", encoding="ascii") as f:
         f.write("precious")
-    server = scratch.server("--listen-client-urls", "unix://" + path, "--advertise-client-urls", url)
+    server = scratch.server(
+        "--listen-client-urls", "unix://" + path, "--advertise-client-urls", url
+    )
     explains(server.sentence(), path)
     with open(path, encoding="ascii") as f:
         same(f.read(), "precious", "it must not replace what is no socket")
@@ -219,8 +237,10 @@ def bad_flags(scratch):
     has(wrong(1, "--listen-client-urls", "http://example.com:2379"), "example.com")
     has(wrong(1, "--cert-file", "/nowhere"), "cert-file")
     has(wrong(1, "--listen-client-urls", "http://127.0.0.1:1"), "--advertise-client-urls")
-    has(wrong(1, "--initial-cluster", "other=http://localhost:2380"),
-        "couldn't find local name \"default\" in the initial cluster configuration")
+    has(
+        wrong(1, "--initial-cluster", "other=http://localhost:2380"),
+        'couldn\'t find local name "default" in the initial cluster configuration',
+    )
     has(wrong(1, "--config-file", scratch.sub("absent.yml")), "absent.yml")
     same(run([MOAT])[0], 2)
     same(run([MOAT, "sing"])[0], 2)
@@ -234,8 +254,11 @@ def bad_flags(scratch):
 @test("ETCD_* variables do what flags do; one set both ways is fatal, an unknown one warns")
 def environment(scratch):
     server = scratch.server("--name", "flag", environment={"ETCD_NAME": "variable"})
-    has(server.sentence(), 'conflicting environment variable "ETCD_NAME" is shadowed by corresponding '
-        "command-line flag")
+    has(
+        server.sentence(),
+        'conflicting environment variable "ETCD_NAME" is shadowed by corresponding '
+        "command-line flag",
+    )
     server = scratch.server(environment={"ETCD_NAME": "variable", "ETCD_NO_SUCH": "1"})
     server.flags = ["--initial-cluster", "variable=http://localhost:2380"]
     server.start()
@@ -253,6 +276,7 @@ def config_file(scratch):
 
     own = [f"data-dir: {scratch.sub('yaml')}", f"listen-client-urls: {server.url}"]
     own.append(f"advertise-client-urls: {server.url}")
+    own.append(f"listen-peer-urls: {server.peer_url}")
     write(*own, "name: file", "initial-cluster: file=http://localhost:2380")
     server.start()
     server.logs("name=file")
@@ -260,10 +284,10 @@ def config_file(scratch):
     server.stop()
     write(*own, "no-such-field: 1")
     server.start()
-    server.logs(path + ":4: unknown key no-such-field is ignored")
+    server.logs(path + ":5: unknown key no-such-field is ignored")
     server.stop()
     write(*own, "snapshot-count: [1, 2]")
-    has(server.sentence(), path + ":4: ")
+    has(server.sentence(), path + ":5: ")
     write(*own, "name: {{")
     has(server.sentence(), path)
 
@@ -285,7 +309,10 @@ def few_descriptors(scratch):
     time.sleep(1)
     used = (server.cpu_s() - before) / (time.monotonic() - begun)
     check(used < 0.3, f"it spins: {used:.0%} of a processor while nothing happens")
-    check(calls.call("/etcdserverpb.KV/Range", key=b"k").count == 1, "a connection that is there works")
+    check(
+        calls.call("/etcdserverpb.KV/Range", key=b"k").count == 1,
+        "a connection that is there works",
+    )
     closed = 0
     for s in crowd:
         s.setblocking(False)

@@ -35,6 +35,7 @@ struct options {
     uint64_t images;
     uint64_t ops;
     uint64_t only; /* UINT64_MAX: all */
+    uint64_t until;
     unsigned jobs;
     char *work; /* for servers; in memory if that can be had */
 };
@@ -130,6 +131,7 @@ static struct run_options run_of(const struct options *o, const struct loaded *l
                                 .first = layout,
                                 .step = ARRAY_LEN(layouts),
                                 .images = (o->images + 1 - layout) / 2,
+                                .until = o->until,
                                 .jobs = o->jobs,
                                 .without = -1};
 }
@@ -274,6 +276,8 @@ static bool parse(int argc, char **argv, struct options *o)
             o->images = number;
         else if (strcmp(argv[i], "--only") == 0)
             o->only = number;
+        else if (strcmp(argv[i], "--until") == 0)
+            o->until = number;
         else if (strcmp(argv[i], "--seed") == 0)
             o->seed = number;
         else if (strcmp(argv[i], "--ops") == 0)
@@ -301,6 +305,7 @@ int main(int argc, char **argv)
                         .seed = 1,
                         .ops = OPS,
                         .only = UINT64_MAX,
+                        .until = UINT64_MAX,
                         .jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)};
     if (!parse(argc, argv, &o) || !o.program || !o.shim)
         return usage();

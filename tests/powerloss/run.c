@@ -92,6 +92,8 @@ static struct image pick(const struct run_options *opt, uint64_t number)
         im.cut = (size_t)rng_below(&im.rng, opt->trace->n + 1);
     else
         im.cut = near_event(opt, targets[rng_below(&im.rng, ARRAY_LEN(targets))], &im.rng);
+    if (im.cut > opt->until)
+        im.cut = (size_t)rng_below(&im.rng, opt->until + 1);
     return im;
 }
 

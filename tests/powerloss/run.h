@@ -16,6 +16,7 @@ struct run_options {
     uint64_t first; /* number of the first image */
     uint64_t step;  /* from one image's number to the next */
     uint64_t images;
+    uint64_t until; /* the power is lost after this many records at most */
     unsigned jobs;
     int without; /* a site whose syncs are taken out, the moments chosen accordingly; -1: none */
     bool stop;   /* at the first failure */

@@ -1,0 +1,57 @@
+/* lab - a whole member but its sockets: api on consensus, log and state machine, on a simulated
+ * disk and the ordered map, with a clock that the test moves and a client. */
+#ifndef MOAT_TESTS_API_LAB_H
+#define MOAT_TESTS_API_LAB_H
+
+#include "../rpc/caller.h"
+#include "api/api.h"
+#include "sim/disk.h"
+#include "sim/workers.h"
+#include "wire/etcd.h"
+
+#define LAB_CLUSTER       0xc1u
+#define LAB_MEMBER        0x3eu
+#define LAB_REQUEST_BYTES (64u << 10)
+
+struct lab {
+    struct env env;
+    struct clock clock;
+    uint64_t now_ns;
+    struct timers timers;
+    struct rng rng;
+    struct log log;
+    struct sim_disk *disk;
+    struct sim_workers workers;
+    struct storage *storage;
+    struct wal *wal;
+    struct quorum *quorum;
+    struct state *state;
+    struct api *api;
+    struct http_budget budget;
+    struct caller caller;
+    struct arena arena;
+    bool halted; /* the log's lane stands still */
+};
+
+struct lab_options {
+    int64_t quota;
+    uint32_t stream_window; /* the client's; 0: plenty */
+    unsigned members;       /* of the cluster that storage names; 0: a new one of one */
+};
+
+void lab_open(struct lab *l, const struct lab_options *opt);
+void lab_close(struct lab *l); /* nothing may be left behind */
+void lab_run(struct lab *l);   /* turns until nothing is left to do */
+void lab_pass_ms(struct lab *l, uint64_t ms);
+
+/* Call, run, and give what came back. */
+struct caller_reply *lab_call(struct lab *l, const char *path, const struct wire_message *m,
+                              const void *request);
+struct caller_reply *lab_put(struct lab *l, const char *key, const char *value);
+struct caller_reply *lab_range(struct lab *l, const struct pb_range_request *r);
+/* The answer, decoded; valid until the next. */
+void lab_response(struct lab *l, const struct caller_reply *r, const struct wire_message *m,
+                  void *out);
+int64_t lab_count(struct lab *l); /* of all keys, by a range */
+
+#endif
