@@ -18,7 +18,7 @@ struct api {
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
     bool no_space;
-    bool damaged; /* a read met what storage cannot have been given */
+    bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
 };
 

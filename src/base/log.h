@@ -52,13 +52,15 @@ struct log {
 void log_event(struct log *log, enum log_level level, const char *event,
                const struct log_pair *pairs);
 
+/* The pairs end in a comma, also when there are none: C17 wants an argument for the dots. */
 #define LOG_AT(log, level, event, ...)                                                             \
-    log_event(log, level, event, (const struct log_pair[]){__VA_ARGS__ __VA_OPT__(, ){NULL, {0}}})
+    log_event(log, level, event, (const struct log_pair[]){__VA_ARGS__{NULL, {0}}})
 
-#define log_debug(log, event, ...) LOG_AT(log, LOG_DEBUG, event, __VA_ARGS__)
-#define log_info(log, event, ...)  LOG_AT(log, LOG_INFO, event, __VA_ARGS__)
-#define log_warn(log, event, ...)  LOG_AT(log, LOG_WARN, event, __VA_ARGS__)
-#define log_error(log, event, ...) LOG_AT(log, LOG_ERROR, event, __VA_ARGS__)
+/* log, event, then name and value by turns. */
+#define log_debug(log, ...) LOG_AT(log, LOG_DEBUG, __VA_ARGS__, )
+#define log_info(log, ...)  LOG_AT(log, LOG_INFO, __VA_ARGS__, )
+#define log_warn(log, ...)  LOG_AT(log, LOG_WARN, __VA_ARGS__, )
+#define log_error(log, ...) LOG_AT(log, LOG_ERROR, __VA_ARGS__, )
 
 const char *log_level_name(enum log_level level); /* "debug" … "fatal", as etcd's --log-level */
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define NO_TIMEOUT UINT64_MAX
+
 static void deadline_passed(struct timer *t);
 
 /* ---- Calls come from a free list: a call is made and ended for every put ---- */
@@ -284,7 +286,7 @@ static bool refuse_headers(struct http_stream *stream, const struct http_request
 struct rpc_call *call_begin(struct rpc_server *s, struct http_stream *stream,
                             const struct http_request *request)
 {
-    uint64_t timeout_ns = 0;
+    uint64_t timeout_ns = NO_TIMEOUT;
     if (refuse_headers(stream, request, &timeout_ns))
         return NULL;
     const struct rpc_method *method = bsearch(&request->path, s->opt.methods, s->opt.method_count,
@@ -300,7 +302,7 @@ struct rpc_call *call_begin(struct rpc_server *s, struct http_stream *stream,
     charge(call, RPC_CALL_COST); /* a stream that sends nothing costs something, too */
     if (token.p)
         call->token = arena_copy(&call->arena, token);
-    if (timeout_ns > 0)
+    if (timeout_ns != NO_TIMEOUT)
         env_after(s->opt.env, &call->in.deadline, timeout_ns);
     return call;
 }

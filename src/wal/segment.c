@@ -263,6 +263,7 @@ static enum rc append(struct segments *s, struct segment *seg, struct batch *b, 
 enum rc segments_write(struct segments *s, struct batch *b, struct err *err)
 {
     struct segment *last = segments_last(s);
+    must(last != NULL);
     uint64_t span = wal_batch_span(batch_body_bytes(b));
     uint64_t at = last->end;
     bool fits = at + span <= last->header.size && b->first_index >= last->header.first_index;

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,14 +49,6 @@ struct node {
     uint64_t *sizes;
     size_t sizes_n;
     struct node *next; /* of all the volume's, in order of creation, newest first */
-};
-
-struct names {
-    struct name {
-        char *path;
-        struct node *node;
-    } * v;
-    size_t n;
 };
 
 /* A change of names: from (NULL: a new file) to (NULL: removed). */
@@ -249,37 +242,6 @@ static void node_write_sync(struct node *n, uint64_t at, const uint8_t *p, size_
 }
 
 /* ---- Names ---- */
-
-static struct name *names_find(const struct names *t, const char *path)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (strcmp(t->v[i].path, path) == 0)
-            return &t->v[i];
-    return NULL;
-}
-
-static void names_remove(struct names *t, const char *path)
-{
-    struct name *gone = names_find(t, path);
-    if (!gone)
-        return;
-    free(gone->path);
-    *gone = t->v[--t->n];
-}
-
-static void names_put(struct names *t, const char *path, struct node *node)
-{
-    names_remove(t, path);
-    t->v = mem_realloc(t->v, (t->n + 1) * sizeof(struct name));
-    t->v[t->n++] = (struct name){mem_strdup(path), node};
-}
-
-static void names_fini(struct names *t)
-{
-    for (size_t i = 0; i < t->n; i++)
-        free(t->v[i].path);
-    free(t->v);
-}
 
 static void names_change(struct names *t, const struct change *c)
 {

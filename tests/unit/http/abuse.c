@@ -122,6 +122,12 @@ static void made_bad_trailers(int32_t id)
               slice_of("\x82", 1)); /* a pseudo header among them */
 }
 
+static void made_connection_trailers(int32_t id)
+{
+    raw_frame(&raw, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, id,
+              slice_of("\x00\x07upgrade\x01y", 11));
+}
+
 static void made_unfinished_trailers(int32_t id)
 {
     raw_frame(&raw, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id,
@@ -179,6 +185,7 @@ static void test_made_you_reset(void **state)
     } ways[] = {
         {request_open, made_overflow},
         {request_open, made_bad_trailers},
+        {request_open, made_connection_trailers},
         {request_open, made_unfinished_trailers},
         {request_with_length, made_content_length},
         {request_with_length_open, made_too_long},
@@ -213,6 +220,34 @@ static void test_made_you_reset_unread(void **state)
     }
     assert_ended_with(NGHTTP2_ENHANCE_YOUR_CALM);
     assert_true(lab.requests <= HTTP_RESETS_PER_S_MAX + 1);
+}
+
+/* What made the stream malformed is the last that its handler hears of it, however much of the same
+ * frame is to come, and no window is lost with it. */
+static void test_malformed_body(void **state)
+{
+    (void)state;
+    uint8_t block[] = "\x82\x86\x04\x05/hold\x01\x01"
+                      "a\x0f\x0d\x01"
+                      "3";
+    set_up_with(&(struct http_limits){.window = 1000});
+    for (int32_t id = 1; id < 200; id += 2) { /* 100 times 1,000 through a window of 65,535 */
+        raw_frame(&raw, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, id,
+                  slice_of(block, sizeof(block) - 1));
+        raw_frame(&raw, NGHTTP2_DATA, 0, id, SLICE_LIT("ab"));
+        raw_send(&lab, &raw);
+        assert_string_equal(lab_journal(&lab), "request GET /hold a\ndata 2\n");
+        uint8_t rest[998] = {0};
+        raw_frame(&raw, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, id, slice_of(rest, sizeof(rest)));
+        for (size_t i = 0; i < raw.n; i++)
+            lab_feed(&lab, slice_of(raw.p + i, 1));
+        buf_clear(&raw);
+        buf_clear(&lab.out);
+        lab_flush(&lab);
+        assert_int_equal(raw_count(&lab, NGHTTP2_RST_STREAM), 1);
+        assert_string_equal(lab_journal(&lab), "data 1\nclose closed\n");
+        assert_false(lab.finished);
+    }
 }
 
 /* DATA behind the end, and frames on streams that never were, end the connection at once. */
@@ -447,16 +482,18 @@ static void test_bad_requests(void **state)
         const char *block;
         unsigned answered; /* with a status of its own; else reset */
     } cases[] = {
-        {"\x82\x86\x84", 0}, /* no authority */
+        {"\x82\x86\x01\x01"
+         "a",
+         0}, /* no path */
         {"\x82\x84\x01\x01"
          "a",
          0}, /* no scheme */
         {"\x82\x82\x86\x84\x01\x01"
          "a",
          0}, /* method twice */
-        {"\x82\x86\x04\x01x\x01\x01"
+        {"\x82\x86\x04\x80\x01\x01"
          "a",
-         0}, /* path without a slash */
+         0}, /* empty path */
         {"\x82\x86\x04\x02/\x01\x01\x01"
          "a",
          0}, /* control byte in the path */
@@ -471,6 +508,15 @@ static void test_bad_requests(void **state)
         {"\x82\x86\x84\x01\x01"
          "a\x10\x01x\x01\x01",
          0}, /* control byte in a value */
+        {"\x82\x86\x84\x01\x01"
+         "a\x0f\x0d\x01"
+         "x",
+         0},                               /* content-length that is none */
+        {"\x82\x86\x10\x01x\x01y\x84", 0}, /* pseudo header behind a regular one */
+        {"\x02\x07"
+         "CONNECT\x84\x01\x01"
+         "a",
+         0}, /* CONNECT with a path */
         {"\x82\x86\x84\x01\x01"
          "a\x0f\x17\x01"
          "b",
@@ -501,6 +547,7 @@ int main(void)
         TEST(test_steady_resets_are_fine),
         TEST(test_made_you_reset),
         TEST(test_made_you_reset_unread),
+        TEST(test_malformed_body),
         TEST(test_connection_errors),
         TEST(test_continuation_flood),
         TEST(test_empty_data_flood),

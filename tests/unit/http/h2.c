@@ -314,6 +314,42 @@ static void test_expect_continue(void **state)
     buf_fini(&b);
 }
 
+/* What etcd's clients send, and Go's servers take. */
+static void test_odd_requests(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *block;
+        const char *journal;
+    } cases[] = {
+        {"\x82\x86\x04\x05/sink\x01\x15http://127.0.0.1:2379",
+         "request GET /sink http://127.0.0.1:2379\nend\nclose ok\n"},
+        {"\x82\x86\x04\x05/sink", "request GET /sink \nend\nclose ok\n"},
+        {"\x82\x86\x04\x05/sink\x01\x80" /* empty, in Huffman's code */,
+         "request GET /sink \nend\nclose ok\n"},
+        {"\x82\x86\x04\x05/sink\x0f\x17\x03 b ", "request GET /sink b\nend\nclose ok\n"},
+        {"\x82\x86\x04\x03"
+         "abc\x01\x01"
+         "a",
+         "request GET abc a\n"},
+        {"\x82\x86\x04\x01*\x01\x01"
+         "a",
+         "request GET * a\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf b = {0};
+        set_up_with(NULL, UINT64_MAX);
+        raw_frame(&b, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+                  slice_str(cases[i].block));
+        raw_send(&lab, &b);
+        lab_flush(&lab);
+        const char *journal = lab_journal(&lab);
+        if (strncmp(journal, cases[i].journal, strlen(cases[i].journal)) != 0)
+            fail_msg("request %zu: %s", i, journal);
+        buf_fini(&b);
+    }
+}
+
 /* The limit counts names, values and 32 for each header (RFC 9113 6.5.2), and is answered. */
 static void test_header_list(void **state)
 {
@@ -388,6 +424,7 @@ int main(void)
         TEST(test_shutdown_of_deaf_peer),
         TEST(test_idle),
         TEST(test_expect_continue),
+        TEST(test_odd_requests),
         TEST(test_header_list),
         TEST(test_cut),
     };
