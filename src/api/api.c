@@ -137,7 +137,7 @@ static void finish_write(struct write *w)
 static uint64_t begin_waiting(struct api *a)
 {
     if (!timer_active(&a->overdue))
-        env_after(a->opt.env, &a->overdue, OVERDUE_LOOK_MS * NS_PER_MS);
+        env_after(a->opt.env, &a->overdue, (uint64_t)OVERDUE_LOOK_MS * NS_PER_MS);
     return env_now_ns(a->opt.env) + (uint64_t)API_REQUEST_MS_MAX * NS_PER_MS;
 }
 
@@ -165,7 +165,7 @@ static void look_for_overdue(struct timer *t)
     give_up_writes(a, now);
     give_up_reads(a, now);
     if (!list_empty(&a->writes) || !list_empty(&a->reads))
-        env_after(a->opt.env, &a->overdue, OVERDUE_LOOK_MS * NS_PER_MS);
+        env_after(a->opt.env, &a->overdue, (uint64_t)OVERDUE_LOOK_MS * NS_PER_MS);
 }
 
 /* Why a request cannot be proposed now. */

@@ -50,8 +50,10 @@ static inline struct list *list_pop(struct list *head)
 }
 
 /* Visit each item; it may be removed by the body, others may not. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): item is a name */
 #define list_each(item, head)                                                                      \
     for (struct list *item = (head)->next, *item##_next = item->next; item != (head);              \
          item = item##_next, item##_next = item->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -6,7 +6,7 @@
 
 const char *rc_text(enum rc rc)
 {
-#define RC_TEXT(name, text) [RC_##name] = text,
+#define RC_TEXT(name, text) [RC_##name] = (text),
     static const char *const texts[RC_COUNT] = {RC_TABLE(RC_TEXT)};
 #undef RC_TEXT
     must(rc < RC_COUNT);

@@ -428,7 +428,9 @@ static nghttp2_option *make_options(void)
     nghttp2_option *opt;
     must(nghttp2_option_new(&opt) == 0);
     nghttp2_option_set_no_auto_window_update(opt, 1);
-    nghttp2_option_set_no_http_messaging(opt, 1); /* h2_head judges requests */
+    /* h2_head judges requests. With this nghttp2 no longer reads `priority` (RFC 9218), either:
+     * the order of responses is ours. */
+    nghttp2_option_set_no_http_messaging(opt, 1);
     /* Closed streams are kept for RFC 7540's priority tree, without end when streams are. The
      * setting NO_RFC7540_PRIORITIES alone would do. */
     nghttp2_option_set_no_closed_streams(opt, 1);

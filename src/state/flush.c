@@ -65,9 +65,9 @@ static void committed(struct state *s)
     s->flush.low = stats.room_low;
     tell_room(s);
     if (s->flush.low) /* look again, though nobody may write meanwhile */
-        env_after(s->env, &s->flush.timer, STATE_RETRY_MS * NS_PER_MS);
+        env_after(s->env, &s->flush.timer, (uint64_t)STATE_RETRY_MS * NS_PER_MS);
     else if (s->flush.dirty)
-        env_after(s->env, &s->flush.timer, STATE_FLUSH_MS * NS_PER_MS);
+        env_after(s->env, &s->flush.timer, (uint64_t)STATE_FLUSH_MS * NS_PER_MS);
     s->opt.on_flushed(s->opt.arg, s->flush.safe);
 }
 
@@ -82,7 +82,7 @@ static void done(struct job *job)
     if (s->flush.rc == RC_NO_SPACE) {
         /* Nothing changed: the log keeps everything, and the same batch is tried until it fits. */
         s->flush.retry = true;
-        env_after(s->env, &s->flush.timer, STATE_RETRY_MS * NS_PER_MS);
+        env_after(s->env, &s->flush.timer, (uint64_t)STATE_RETRY_MS * NS_PER_MS);
         tell_room(s);
         return;
     }
@@ -120,7 +120,7 @@ void flush_note(struct state *s)
 {
     s->flush.dirty = true;
     if (!s->flush.out && !timer_active(&s->flush.timer))
-        env_after(s->env, &s->flush.timer, STATE_FLUSH_MS * NS_PER_MS);
+        env_after(s->env, &s->flush.timer, (uint64_t)STATE_FLUSH_MS * NS_PER_MS);
 }
 
 bool state_turn(struct state *s)

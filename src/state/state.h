@@ -72,7 +72,7 @@ void state_apply(struct state *s, uint64_t index, uint64_t term, struct slice bo
                  struct state_reply *reply);
 
 /* A read-only transaction, evaluated now. */
-void state_read_txn(struct state *s, const struct pb_txn_request *txn, struct state_reply *reply);
+void state_read_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply);
 
 /* Would a request that adds so many bytes exceed the quota? Flushed, unflushed and new bytes count.
  */
