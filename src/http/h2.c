@@ -329,6 +329,18 @@ static bool queue_full(const struct h2 *h)
            (size_t)2 * HTTP_CONTROL_QUEUE_MAX + 4 * h->conn->stream_count;
 }
 
+/* A peer that asks and does not read: nothing more is taken from it until it has read something.
+ * Emit comes as soon as the socket takes bytes, so one that reads is held up for a turn at most. */
+static void pause_greedy(struct h2 *h, size_t taken)
+{
+    struct layer_below *below = h->conn->layer.below;
+    h->fed += taken;
+    if (h->paused || h->fed < HTTP_FED_MAX || !h2_pending(h->conn))
+        return;
+    h->paused = true;
+    below->pause(below, true);
+}
+
 static enum rc h2_feed(struct http_conn *c, struct slice in)
 {
     struct h2 *h = c->h2;
@@ -344,6 +356,7 @@ static enum rc h2_feed(struct http_conn *c, struct slice in)
         http_conn_wake(c);
         return RC_PROTOCOL;
     }
+    pause_greedy(h, in.n);
     if (h2_pending(c))
         http_conn_wake(c);
     else

@@ -24,6 +24,8 @@ struct h2 {
     struct list ready;          /* streams with a response to submit */
     struct buf *out;            /* emit's, while it runs */
     size_t out_stop;            /* out is full at this size */
+    size_t fed;                 /* bytes taken since the last emit */
+    bool paused;                /* … too many, with answers waiting to be read */
     size_t frame_at;            /* in out: the header of the DATA frame under way */
     uint64_t idle_since_ns;     /* no streams since */
     uint32_t error;             /* what to say GOAWAY with; 0: all is well */

@@ -252,6 +252,10 @@ enum rc h2_emit(struct http_conn *c, struct buf *out, size_t max)
     struct h2 *h = c->h2;
     h->out = out;
     h->out_stop = out->n + max;
+    h->fed = 0;
+    if (h->paused)
+        c->layer.below->pause(c->layer.below, false);
+    h->paused = false;
     ssize_t n = 1;
     while (n > 0 && out->n < h->out_stop) {
         submit_ready(h);

@@ -117,8 +117,9 @@ struct slice http_conn_peer(const struct http_conn *c); /* "127.0.0.1:54321", fo
 #define HTTP_PREFACE_MS_MAX    5000u /* until the preface, or an HTTP/1 head, is complete */
 #define HTTP_H1_HEAD_MAX       (16u << 10) /* bytes of request line and headers */
 #define HTTP_DATA_TURN         (16u << 10) /* bytes of one stream before the next has its turn */
-#define HTTP_WINDOW_DEFAULT    (1u << 20)  /* bytes a stream may send ahead of being consumed */
-#define HTTP_WINDOW_MAX        (1u << 28)  /* more is cut: four times it must be a window, too */
+#define HTTP_FED_MAX           (64u << 10) /* bytes taken from a peer that does not read its answers */
+#define HTTP_WINDOW_DEFAULT    (1u << 20) /* bytes a stream may send ahead of being consumed */
+#define HTTP_WINDOW_MAX        (1u << 28) /* more is cut: four times it must be a window, too */
 
 struct http_limits {
     uint32_t streams;

@@ -265,16 +265,22 @@ static bool look_again(struct recorder *rec)
 
 /* ---- Lives ---- */
 
-/* After how many effects this life is killed; 0: it is ended in peace. Some die while starting. */
-static uint64_t pick_death(struct recorder *rec)
+/* Some lives end in peace, some while starting, and some in the short time between a rename and the
+ * sync of its directory. */
+static void pick_death(struct recorder *rec, struct server_options *so)
 {
     switch (rng_below(&rec->rng, 4)) {
     case 0:
-        return rng_between(&rec->rng, 2, 40);
+        so->die_at = rng_between(&rec->rng, 2, 40);
+        break;
     case 1:
-        return 0;
+        so->die_at_rename = rng_between(&rec->rng, 1, 4);
+        break;
+    case 2:
+        so->die_at = rng_between(&rec->rng, 100, 1500);
+        break;
     default:
-        return rng_between(&rec->rng, 100, 1500);
+        break;
     }
 }
 
@@ -310,18 +316,18 @@ static void check_trace(struct recorder *rec, const char *root)
 
 static void live(struct recorder *rec, const char *root, uint64_t n)
 {
-    uint64_t die_at = rec->life == 1 || rec->next_op + n > rec->opt->ops ? 0 : pick_death(rec);
     struct server_options so = {.program = rec->opt->program,
                                 .shim = rec->opt->shim,
                                 .dir = rec->opt->dir,
                                 .trace = rec->opt->trace,
                                 .separate_log = rec->opt->separate_log,
-                                .die_at = die_at,
                                 .sync_us = SYNC_US};
+    if (rec->life > 1 && rec->next_op + n <= rec->opt->ops)
+        pick_death(rec, &so);
     mark(rec, TRACE_LIFE, 0, (int64_t)rec->life);
     enum rc rc = server_start(&rec->server, &so);
     bool alive = rc == RC_OK && work(rec, n);
-    if (!alive && die_at == 0)
+    if (!alive && so.die_at == 0 && so.die_at_rename == 0)
         fail(rec, "the server ended by itself");
     if (rec->failed)
         server_print_log(&rec->server);
@@ -345,7 +351,7 @@ bool record(const struct record_options *opt)
     must(rec->out >= 0 && mkdir(root, 0700) == 0);
     while (rec->next_op <= opt->ops && rec->life < LIVES_MAX && !rec->failed) {
         rec->life++;
-        live(rec, root, rng_between(&rec->rng, opt->ops / 12, opt->ops / 6));
+        live(rec, root, rng_between(&rec->rng, opt->ops / 16, opt->ops / 8));
     }
     bool good = !rec->failed;
     close(rec->out);

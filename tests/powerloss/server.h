@@ -18,7 +18,8 @@ struct server_options {
     const char *trace; /* file that the library appends to */
     bool separate_log; /* --wal-dir beside the data directory */
     uint64_t die_at;   /* effects */
-    uint64_t sync_us;  /* delay of each sync */
+    uint64_t die_at_rename;
+    uint64_t sync_us; /* delay of each sync */
 };
 
 struct server {

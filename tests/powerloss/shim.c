@@ -50,6 +50,8 @@ static struct {
     size_t root_n;
     uint64_t effects;
     uint64_t die_at;
+    uint64_t renames;
+    uint64_t die_at_rename;
     uint64_t delay_us;
     const char *program; /* where it is mapped */
     const char *self;    /* and where this library is */
@@ -68,20 +70,25 @@ static const char *mapped_at(const void *p)
     return dladdr(p, &info) ? info.dli_fbase : NULL;
 }
 
+static uint64_t number_in(const char *name)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : 0;
+}
+
 __attribute__((constructor)) static void begin(void)
 {
     const char *file = getenv(TRACE_ENV_FILE);
     const char *root = getenv(TRACE_ENV_ROOT);
-    const char *die = getenv(TRACE_ENV_DIE);
-    const char *delay = getenv(TRACE_ENV_DELAY);
     if (!file || !root)
         return;
     shim.root_n = strlen(root);
     if (shim.root_n >= sizeof(shim.root))
         give_up("a root as long as", root);
     strcpy(shim.root, root);
-    shim.die_at = die ? strtoull(die, NULL, 10) : 0;
-    shim.delay_us = delay ? strtoull(delay, NULL, 10) : 0;
+    shim.die_at = number_in(TRACE_ENV_DIE);
+    shim.die_at_rename = number_in(TRACE_ENV_DIE_RENAME);
+    shim.delay_us = number_in(TRACE_ENV_DELAY);
     void *frames[1];
     (void)backtrace(frames, 1); /* loads what it needs, before any lock is held */
     shim.program = mapped_at((const void *)getauxval(AT_PHDR));
@@ -107,7 +114,10 @@ static void put(enum trace_kind kind, uint64_t file, uint64_t at, const struct i
     head.n = (uint32_t)(bytes - sizeof(head));
     if (syscall(SYS_writev, shim.out, all, n + 1) != (long)bytes)
         give_up("cannot write", "the trace");
-    if (++shim.effects == shim.die_at)
+    bool due = ++shim.effects == shim.die_at;
+    if (kind == TRACE_RENAME)
+        due = ++shim.renames == shim.die_at_rename || due;
+    if (due)
         syscall(SYS_kill, getpid(), SIGKILL);
 }
 
