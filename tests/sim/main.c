@@ -125,7 +125,8 @@ int main(int argc, char **argv)
     uint64_t round_reads = 0;
     parse(argc, argv, &o);
     for (uint64_t s = o.first; s < o.first + o.count && !(o.stop && failed); s++)
-        failed += !(run(&o, s, &sum) & run_rounds(s, &round_reads));
+        if (!run(&o, s, &sum) || !run_rounds(s, &round_reads))
+            failed++;
     printf("writes %" PRIu64 ", acknowledged %" PRIu64 ", reads %" PRIu64 ", power losses %" PRIu64
            " (%" PRIu64 " undid a commit), kills %" PRIu64 ", clean stops %" PRIu64
            ", disk errors %" PRIu64 ", full disks %" PRIu64 ", entries replayed %" PRIu64
