@@ -97,7 +97,8 @@ enum rc segments_read(struct segments *s, uint64_t first, size_t max_bytes, stru
     }
     size_t at = 0;
     for (size_t i = 0; i < got.n; i++) {
-        got.entries[i].body.p = got.bodies.p + at;
+        if (got.entries[i].body.n > 0) /* with none at all, there is no place to count from */
+            got.entries[i].body.p = got.bodies.p + at;
         at += got.entries[i].body.n;
     }
     *out = got;
