@@ -97,8 +97,8 @@ enum rc segments_read(struct segments *s, uint64_t first, size_t max_bytes, stru
     }
     size_t at = 0;
     for (size_t i = 0; i < got.n; i++) {
-        if (got.entries[i].body.n > 0) /* with none at all, there is no place to count from */
-            got.entries[i].body.p = got.bodies.p + at;
+        /* With no bytes at all there is no place to count from. */
+        got.entries[i].body.p = got.bodies.n > 0 ? got.bodies.p + at : NULL;
         at += got.entries[i].body.n;
     }
     *out = got;

@@ -265,23 +265,20 @@ static bool look_again(struct recorder *rec)
 
 /* ---- Lives ---- */
 
-/* Some lives end in peace, some while starting, and some in the short time between a rename and the
- * sync of its directory. */
+/* Some lives end in peace, some while starting, and some at the two moments that the next life has
+ * most to repair: between a write and its sync, between a rename and the sync of its directory. */
 static void pick_death(struct recorder *rec, struct server_options *so)
 {
-    switch (rng_below(&rec->rng, 4)) {
-    case 0:
-        so->die_at = rng_between(&rec->rng, 2, 40);
-        break;
-    case 1:
-        so->die_at_rename = rng_between(&rec->rng, 1, 4);
-        break;
-    case 2:
-        so->die_at = rng_between(&rec->rng, 100, 1500);
-        break;
-    default:
-        break;
-    }
+    static const struct {
+        enum trace_kind kind;
+        uint64_t least;
+        uint64_t most;
+    } deaths[] = {
+        {0, 0, 0}, {0, 2, 40}, {0, 100, 800}, {TRACE_WRITE, 20, 300}, {TRACE_RENAME, 1, 4},
+    };
+    size_t i = rec->life % ARRAY_LEN(deaths);
+    so->die_kind = deaths[i].kind;
+    so->die_at = rng_between(&rec->rng, deaths[i].least, deaths[i].most);
 }
 
 static bool work(struct recorder *rec, uint64_t n)
@@ -327,7 +324,7 @@ static void live(struct recorder *rec, const char *root, uint64_t n)
     mark(rec, TRACE_LIFE, 0, (int64_t)rec->life);
     enum rc rc = server_start(&rec->server, &so);
     bool alive = rc == RC_OK && work(rec, n);
-    if (!alive && so.die_at == 0 && so.die_at_rename == 0)
+    if (!alive && so.die_at == 0)
         fail(rec, "the server ended by itself");
     if (rec->failed)
         server_print_log(&rec->server);
@@ -351,7 +348,7 @@ bool record(const struct record_options *opt)
     must(rec->out >= 0 && mkdir(root, 0700) == 0);
     while (rec->next_op <= opt->ops && rec->life < LIVES_MAX && !rec->failed) {
         rec->life++;
-        live(rec, root, rng_between(&rec->rng, opt->ops / 16, opt->ops / 8));
+        live(rec, root, rng_between(&rec->rng, opt->ops / 30, opt->ops / 10));
     }
     bool good = !rec->failed;
     close(rec->out);

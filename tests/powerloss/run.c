@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define AROUND 3u  /* records before and behind an event that is aimed at */
-#define BEHIND 40u /* records behind a sync that was taken out */
+#define BEHIND 12u /* records behind a sync that was taken out: half of the losses … */
+#define LATER  60u /* … and half of the others */
 #define HALF   500000u
 
 /* Events worth aiming at: losses just before, within and just after them. */
@@ -73,7 +74,7 @@ static size_t near_event(const struct run_options *opt, unsigned kinds, struct r
     size_t at = nth(opt, kinds, (size_t)rng_below(rng, count), NULL);
     size_t end = opt->trace->n;
     if (kinds == 0) {
-        size_t behind = rng_chance(rng, HALF) ? AROUND : rng_chance(rng, HALF) ? BEHIND : end - at;
+        size_t behind = rng_chance(rng, HALF) ? BEHIND : rng_chance(rng, HALF) ? LATER : end - at;
         end = at + 1 + behind < end ? at + 1 + behind : end;
         return (size_t)rng_between(rng, at + 1, end);
     }

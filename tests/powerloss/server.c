@@ -38,7 +38,7 @@ static void run(const struct server *s, const struct server_options *opt)
         setenv(TRACE_ENV_FILE, opt->trace, 1);
         setenv(TRACE_ENV_ROOT, root, 1);
         set_number(TRACE_ENV_DIE, opt->die_at);
-        set_number(TRACE_ENV_DIE_RENAME, opt->die_at_rename);
+        set_number(TRACE_ENV_DIE_KIND, opt->die_kind);
         set_number(TRACE_ENV_DELAY, opt->sync_us);
     }
     char *clients = mem_printf("unix://%s", s->socket_path);

@@ -17,9 +17,9 @@ struct server_options {
     const char *dir;   /* working directory: root/ below it is the server's, log and socket ours */
     const char *trace; /* file that the library appends to */
     bool separate_log; /* --wal-dir beside the data directory */
-    uint64_t die_at;   /* effects */
-    uint64_t die_at_rename;
-    uint64_t sync_us; /* delay of each sync */
+    uint64_t die_at;   /* so many effects … */
+    uint64_t die_kind; /* … of this trace_kind; 0: any */
+    uint64_t sync_us;  /* delay of each sync */
 };
 
 struct server {

@@ -1,13 +1,11 @@
 /* shim - a library to preload: writes a trace (trace.h) of all that a program does to the files of
  * one directory.
  *
- * Calls go straight to the kernel, since a wrapped function has no other way that is as short. One
- * lock is held around call and record. What the trace cannot express (links, writable shared maps,
- * truncate by path …) ends the program, so that nothing is missed in silence. LMDB's lock file is
- * left out: it is worthless after a crash and made anew.
- *
- * fallocate that keeps the size changes nothing that a crash could show; it is answered without
- * being done, which makes a start on a file system in memory several times faster. */
+ * One lock is held around call and record. What the trace cannot express (links, writable shared
+ * maps, truncate by path …) ends the program, so that nothing is missed in silence. LMDB's lock
+ * file is left out: it is worthless after a crash and made anew. An fallocate that keeps the size
+ * changes nothing that a crash could show; it is answered and not done, which makes starts several
+ * times faster on a file system in memory. */
 #include "trace.h"
 
 #include <dlfcn.h>
@@ -50,8 +48,7 @@ static struct {
     size_t root_n;
     uint64_t effects;
     uint64_t die_at;
-    uint64_t renames;
-    uint64_t die_at_rename;
+    uint64_t die_kind;
     uint64_t delay_us;
     const char *program; /* where it is mapped */
     const char *self;    /* and where this library is */
@@ -87,7 +84,7 @@ __attribute__((constructor)) static void begin(void)
         give_up("a root as long as", root);
     strcpy(shim.root, root);
     shim.die_at = number_in(TRACE_ENV_DIE);
-    shim.die_at_rename = number_in(TRACE_ENV_DIE_RENAME);
+    shim.die_kind = number_in(TRACE_ENV_DIE_KIND);
     shim.delay_us = number_in(TRACE_ENV_DELAY);
     void *frames[1];
     (void)backtrace(frames, 1); /* loads what it needs, before any lock is held */
@@ -114,10 +111,7 @@ static void put(enum trace_kind kind, uint64_t file, uint64_t at, const struct i
     head.n = (uint32_t)(bytes - sizeof(head));
     if (syscall(SYS_writev, shim.out, all, n + 1) != (long)bytes)
         give_up("cannot write", "the trace");
-    bool due = ++shim.effects == shim.die_at;
-    if (kind == TRACE_RENAME)
-        due = ++shim.renames == shim.die_at_rename || due;
-    if (due)
+    if ((shim.die_kind == 0 || shim.die_kind == kind) && ++shim.effects == shim.die_at)
         syscall(SYS_kill, getpid(), SIGKILL);
 }
 
@@ -392,7 +386,7 @@ EXPORT ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at)
 
 EXPORT ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
 {
-    return write_any(fd, parts, count, at);
+    return pwritev(fd, parts, count, at);
 }
 
 static int resize(int fd, off_t size)

@@ -14,11 +14,11 @@
 #include <stdint.h>
 
 /* How the library is told what to do: environment variables. */
-#define TRACE_ENV_FILE       "MOAT_POWERLOSS_TRACE" /* append records there; absent: trace nothing */
-#define TRACE_ENV_ROOT       "MOAT_POWERLOSS_ROOT"  /* absolute path of the traced directory */
-#define TRACE_ENV_DIE        "MOAT_POWERLOSS_DIE"   /* kill the process at this many effects */
-#define TRACE_ENV_DIE_RENAME "MOAT_POWERLOSS_DIE_RENAME" /* or right after this many renames */
-#define TRACE_ENV_DELAY      "MOAT_POWERLOSS_SYNC_US" /* a sync takes this many microseconds longer */
+#define TRACE_ENV_FILE     "MOAT_POWERLOSS_TRACE" /* append records there; absent: trace nothing */
+#define TRACE_ENV_ROOT     "MOAT_POWERLOSS_ROOT"  /* absolute path of the traced directory */
+#define TRACE_ENV_DIE      "MOAT_POWERLOSS_DIE" /* kill the process right after so many effects … */
+#define TRACE_ENV_DIE_KIND "MOAT_POWERLOSS_DIE_KIND" /* … of this trace_kind; 0: any */
+#define TRACE_ENV_DELAY    "MOAT_POWERLOSS_SYNC_US" /* a sync takes this many microseconds longer */
 
 #define TRACE_FRAMES_MAX 16   /* of a sync's call stack */
 #define TRACE_PATH_MAX   1024 /* bytes of a relative path, its zero included */
