@@ -56,7 +56,7 @@ enum rc conf_read_args(int argc, char *const *argv, struct conf_values *values, 
 {
     int i = 0;
     while (i < argc && argv[i][0] == '-' && argv[i][1] != '\0') {
-        struct arg arg;
+        struct arg arg = {0};
         if (strcmp(argv[i], "--") == 0) {
             i++;
             break;

@@ -32,7 +32,9 @@ void conf_values_set(struct conf_values *values, const struct conf_flag *flag,
 {
     struct conf_value *value = conf_values_at(values, flag);
     value_fini(value);
-    *value = (struct conf_value){.origin = origin, .text = mem_strdup(text), .where = where};
+    value->origin = origin;
+    value->text = mem_strdup(text);
+    value->where = where;
 }
 
 const struct conf_value *conf_values_given(const struct conf_values *values, const char *name)

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <yaml.h>
 
@@ -248,7 +249,7 @@ enum rc conf_read_file(const char *path, struct conf_values *values, struct err 
     FILE *file = fopen(path, "re");
     if (!file)
         return err_set(err, rc_of_errno(errno), "cannot open the configuration file %s: %s", path,
-                       strerror(errno));
+                       strerrordesc_np(errno));
     struct buf bytes = {0};
     buf_reserve(&bytes, CONF_FILE_BYTES_MAX + 1);
     errno = 0;
@@ -256,7 +257,7 @@ enum rc conf_read_file(const char *path, struct conf_values *values, struct err 
     enum rc rc = RC_OK;
     if (ferror(file))
         rc = err_set(err, rc_of_errno(errno), "cannot read the configuration file %s: %s", path,
-                     strerror(errno));
+                     strerrordesc_np(errno));
     else if (bytes.n > CONF_FILE_BYTES_MAX)
         rc = err_set(err, RC_LIMIT, "the configuration file %s has more than %d bytes", path,
                      CONF_FILE_BYTES_MAX);

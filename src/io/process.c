@@ -3,7 +3,7 @@
 #include "base/must.h"
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -20,8 +20,6 @@ uint64_t io_raise_fd_limit(void)
 uint64_t io_resident_file_bytes(void)
 {
     char text[128];
-    unsigned long resident = 0;
-    unsigned long shared = 0;
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
@@ -30,7 +28,10 @@ uint64_t io_resident_file_bytes(void)
     if (n <= 0)
         return 0;
     text[n] = '\0';
-    if (sscanf(text, "%*u %lu %lu", &resident, &shared) != 2) /* proc(5): size resident shared … */
-        return 0;
-    return (uint64_t)shared * (uint64_t)sysconf(_SC_PAGESIZE);
+    /* proc(5): size, resident, shared …, in pages */
+    char *at = text;
+    uint64_t pages = 0;
+    for (int field = 0; field < 3; field++)
+        pages = strtoul(at, &at, 10);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }

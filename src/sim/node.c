@@ -131,17 +131,17 @@ static enum rc open_all(struct node *n, struct err *err)
     return rc;
 }
 
-enum rc node_start(struct node *n, struct sim_disk *disk, struct storage *storage, uint64_t now_ns,
-                   uint64_t seed, const struct node_events *events, struct err *err)
+enum rc node_start(struct node *n, const struct node_place *place, const struct node_events *events,
+                   struct err *err)
 {
-    *n = (struct node){.now_ns = now_ns, .storage = storage, .events = *events};
+    *n = (struct node){.now_ns = place->now_ns, .storage = place->storage, .events = *events};
     n->clock = (struct clock){.mono_ns = sim_now, .wall_ns = sim_now};
     sim_workers_init(&n->workers);
-    rng_seed(&n->rng, seed);
+    rng_seed(&n->rng, place->seed);
     n->env = (struct env){.clock = &n->clock,
                           .timers = &n->timers,
                           .rng = &n->rng,
-                          .disk = sim_disk_env(disk),
+                          .disk = sim_disk_env(place->disk),
                           .workers = &n->workers.workers};
     enum rc rc = open_all(n, err);
     if (rc != RC_OK)

@@ -37,10 +37,17 @@ struct node {
     char why[ERR_TEXT_MAX];
 };
 
-/* Start on disk and storage. On failure n is as if never started, and err says why. */
-MUST_USE enum rc node_start(struct node *n, struct sim_disk *disk, struct storage *storage,
-                            uint64_t now_ns, uint64_t seed, const struct node_events *events,
-                            struct err *err);
+/* What a life begins with. */
+struct node_place {
+    struct sim_disk *disk;
+    struct storage *storage;
+    uint64_t now_ns;
+    uint64_t seed;
+};
+
+/* Start there. On failure n is as if never started, and err says why. */
+MUST_USE enum rc node_start(struct node *n, const struct node_place *place,
+                            const struct node_events *events, struct err *err);
 /* The end of a turn of the loop. */
 void node_turn(struct node *n);
 /* A clean stop: everything is flushed. Then, or after a crash, only node_start may follow. */

@@ -332,8 +332,9 @@ static void start(struct world *w)
         uint64_t at = sim_disk_effects(w->disk) + in;
         bool interrupt = tries < 3 && rng_chance(&w->rng, 200000);
         sim_disk_die_at(w->disk, interrupt ? at : UINT64_MAX);
-        enum rc rc =
-            node_start(&w->node, w->disk, w->storage, w->now_ns, rng_u64(&w->rng), &events, &err);
+        enum rc rc = node_start(
+            &w->node, &(struct node_place){w->disk, w->storage, w->now_ns, rng_u64(&w->rng)},
+            &events, &err);
         trace(w, 8, (uint64_t)rc);
         if (rc == RC_OK && !w->node.stopped && !sim_disk_dead(w->disk)) {
             sim_disk_die_at(w->disk, UINT64_MAX);
