@@ -1,6 +1,7 @@
 #include "cmd/cmd.h"
 
 #include "base/cc.h"
+#include "ctl/ctl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,13 @@ static int cmd_version(const struct cmd_args *args)
     return 0;
 }
 
+static int cmd_ctl(const struct cmd_args *args)
+{
+    return ctl_main(args->argc, args->argv, "moat ctl");
+}
+
 static const struct command commands[] = {
+    {"ctl", "talk to a server: etcdctl's commands (`moat ctl help` lists them)", cmd_ctl},
     {"server", "run a server (flags, ETCD_* variables and files as etcd's; --help lists them)",
      cmd_server},
     {"version", "print moat's version", cmd_version},
@@ -30,9 +37,11 @@ static void usage(FILE *to)
                 "usage: moat COMMAND [FLAG ...]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
-    fprintf(to,
-            "\nRun under the name etcd, it takes the flags of `moat server` without a command.\n"
-            "Manuals: moat(1), moat-server(8).\n");
+    fprintf(
+        to,
+        "\nRun under the name etcd, it takes the flags of `moat server` without a command; under\n"
+        "the name etcdctl, the commands of `moat ctl`.\n"
+        "Manuals: moat(1), moat-ctl(1), moat-server(8).\n");
 }
 
 static bool is_help(const char *word)
@@ -46,6 +55,8 @@ int main(int argc, char **argv)
     const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "moat";
     if (strcmp(name, "etcd") == 0)
         return cmd_server(&(struct cmd_args){argc - 1, argv + 1, true});
+    if (strcmp(name, "etcdctl") == 0)
+        return ctl_main(argc - 1, argv + 1, "etcdctl");
     if (argc < 2) {
         usage(stderr);
         return 2;
