@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "wire/utf8.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,24 +147,22 @@ static enum rc bad_text(const char *what, const char *text, const char *why, str
     return rc;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* One number with its unit; p is moved behind it. RC_END: the unit is missing or unknown, as *unit
  * says. */
 static enum rc duration_part(const char **p, double *ns, struct slice *unit)
 {
-    char *end;
-    if (!is_digit(**p) && !(**p == '.' && is_digit((*p)[1])))
+    static const char numeric[] = "0123456789.";
+    char number[64] = {0};
+    size_t digits = strspn(*p, numeric);
+    if (digits == 0 || digits >= sizeof(number) || strcmp(*p, ".") == 0)
         return RC_MALFORMED;
-    double v = strtod(*p, &end);
-    const char *start = end;
-    while (*end && *end != '.' && !is_digit(*end))
-        end++;
-    *unit = slice_of(start, (size_t)(end - start));
-    *p = end;
+    memcpy(number, *p, digits);
+    char *end;
+    double v = strtod(number, &end);
+    if (*end) /* two points, or nothing but one */
+        return RC_MALFORMED;
+    *unit = slice_of(*p + digits, strcspn(*p + digits, numeric));
+    *p += digits + unit->n;
     if (unit_of(*unit) == 0)
         return RC_END;
     *ns += v * (double)unit_of(*unit);
@@ -182,8 +181,7 @@ enum rc go_duration_parse(const char *text, int64_t *ns, struct err *err)
         *ns = 0;
         return RC_OK;
     }
-    /* strtod knows more than Go: no exponents, no hexadecimal. */
-    enum rc rc = *p && !strpbrk(p, "eExXpP") ? RC_OK : RC_MALFORMED;
+    enum rc rc = *p ? RC_OK : RC_MALFORMED;
     while (rc == RC_OK && *p)
         rc = duration_part(&p, &sum, &unit);
     if (rc == RC_MALFORMED)
@@ -198,6 +196,15 @@ enum rc go_duration_parse(const char *text, int64_t *ns, struct err *err)
     }
     *ns = (int64_t)(negative ? -sum : sum);
     return RC_OK;
+}
+
+/* Errors of the system */
+
+void go_errno(int error, struct buf *out)
+{
+    const char *text = strerror(error);
+    buf_append_u8(out, (uint8_t)tolower((unsigned char)*text));
+    buf_append_str(out, *text ? text + 1 : "");
 }
 
 /* Numbers */

@@ -23,6 +23,9 @@ MUST_USE enum rc go_int_parse(const char *text, int base, int64_t *v, struct err
 MUST_USE enum rc go_uint_parse(const char *text, int base, uint64_t *v, struct err *err);
 MUST_USE enum rc go_bool_parse(const char *text, bool *v, struct err *err);
 
+/* An errno as Go says it: "no such file or directory". */
+void go_errno(int error, struct buf *out);
+
 /* A size by powers of 1000: "20 kB", "2.1 GB". */
 void go_size(uint64_t bytes, struct buf *out);
 

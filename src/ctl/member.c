@@ -1,4 +1,5 @@
 /* member - add, remove, update, list, promote. */
+#include "conf/url.h"
 #include "ctl/box.h"
 #include "ctl/gotext.h"
 #include "ctl/print.h"
@@ -190,6 +191,16 @@ static int check_add(const struct ctl *ctl)
     return EXIT_OK;
 }
 
+/* A member with URLs that nobody can reach would cost the cluster a vote. */
+static int check_urls(const struct ctl *ctl)
+{
+    struct conf_urls urls = {0};
+    struct err err = {0};
+    enum rc rc = conf_urls_parse(slice_str(flag_string(&ctl->flags, "peer-urls")), &urls, &err);
+    conf_urls_fini(&urls);
+    return rc == RC_OK ? EXIT_OK : ctl_fail(EXIT_ERROR, "%s", err.text);
+}
+
 int cmd_member_add(struct ctl *ctl)
 {
     struct pb_member_add_request request = {0};
@@ -197,6 +208,8 @@ int cmd_member_add(struct ctl *ctl)
     int code = check_add(ctl);
     if (code == EXIT_OK)
         code = ctl_connect(ctl);
+    if (code == EXIT_OK)
+        code = check_urls(ctl);
     if (code != EXIT_OK)
         return code;
     request.peer_urls = peer_urls(ctl, &request.peer_urls_n);

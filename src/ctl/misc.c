@@ -27,11 +27,12 @@ int cmd_help(struct ctl *ctl)
     struct buf out = {0};
     int n = (int)ctl->args.n;
     if (command_find(&n, ctl->args.v, &about, &word) != RC_OK) {
-        printf("Unknown help topic [`%s`]\n", word);
         help_usage(NULL, ctl->program, &out);
-    } else {
-        help_print(about, ctl->program, &out);
+        fprintf(stderr, "Unknown help topic [`%s`]\n%.*s", word, (int)out.n, (const char *)out.p);
+        buf_fini(&out);
+        return EXIT_OK;
     }
+    help_print(about, ctl->program, &out);
     print_buf(&out);
     return EXIT_OK;
 }

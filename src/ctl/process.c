@@ -1,5 +1,6 @@
 /* process - programs that etcdctl runs, signals, and passwords from the terminal. */
 #include "base/mem.h"
+#include "ctl/gotext.h"
 #include "ctl/inner.h"
 
 #include <errno.h>
@@ -70,6 +71,19 @@ static int status_of(int wait_status)
     return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
 }
 
+static enum rc not_started(const char *program, int failed, struct err *err)
+{
+    if (failed == ENOENT && !strchr(program, '/'))
+        return err_set(err, RC_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH",
+                       program);
+    struct buf why = {0};
+    go_errno(failed, &why);
+    enum rc rc = err_set(err, rc_of_errno(failed), "fork/exec %s: %.*s", program, (int)why.n,
+                         (const char *)why.p);
+    buf_fini(&why);
+    return rc;
+}
+
 enum rc ctl_exec(struct ctl *ctl, char *const *argv, char *const *more, int *status,
                  struct err *err)
 {
@@ -90,12 +104,7 @@ enum rc ctl_exec(struct ctl *ctl, char *const *argv, char *const *more, int *sta
     }
     close(fd);
     *status = status_of(ended);
-    if (failed == ENOENT)
-        return err_set(err, RC_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH",
-                       argv[0]);
-    if (failed)
-        return err_set(err, rc_of_errno(failed), "fork/exec %s: %s", argv[0], strerror(failed));
-    return RC_OK;
+    return failed ? not_started(argv[0], failed, err) : RC_OK;
 }
 
 int ctl_ask_password(struct ctl *ctl, const char *prompt, struct slice *out)

@@ -35,6 +35,16 @@ static bool write_all(int fd, struct slice s)
     return true;
 }
 
+/* The system's reason between head and tail. */
+static int failed(const char *head, const char *tail)
+{
+    struct buf why = {0};
+    go_errno(errno, &why);
+    ctl_fail(EXIT_INTERRUPTED, "%s%.*s%s", head, (int)why.n, (const char *)why.p, tail);
+    buf_fini(&why);
+    return EXIT_INTERRUPTED;
+}
+
 static int take_chunk(struct saving *s, struct slice message, struct progress *bar)
 {
     struct arena arena = {0};
@@ -43,7 +53,7 @@ static int take_chunk(struct saving *s, struct slice message, struct progress *b
     if (wire_decode(&wire_snapshot_response, message, &arena, &r) != RC_OK) {
         code = ctl_fail(EXIT_INTERRUPTED, "could not write snapshot: damaged message");
     } else if (!write_all(s->fd, r.blob)) {
-        code = ctl_fail(EXIT_INTERRUPTED, "could not write snapshot: %s", strerror(errno));
+        code = failed("could not write snapshot: ", "");
     } else {
         s->size += r.blob.n;
         if (r.version.n > 0 && s->version.n == 0)
@@ -104,17 +114,22 @@ static bool sync_directory(const char *path)
 static int save(struct ctl *ctl, const char *path, const char *part, struct saving *s)
 {
     s->fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (s->fd < 0)
-        return ctl_fail(EXIT_INTERRUPTED, "could not open %s (open %s: %s)", part, part,
-                        strerror(errno));
+    if (s->fd < 0) {
+        char *head = mem_printf("could not open %s (open %s: ", part, part);
+        int code = failed(head, ")");
+        free(head);
+        return code;
+    }
     int code = receive(ctl, s);
     if (code == EXIT_OK && fsync(s->fd) < 0)
-        code = ctl_fail(EXIT_INTERRUPTED, "could not fsync snapshot: %s", strerror(errno));
+        code = failed("could not fsync snapshot: ", "");
     if (close(s->fd) < 0 && code == EXIT_OK)
-        code = ctl_fail(EXIT_INTERRUPTED, "could not close file descriptor: %s", strerror(errno));
-    if (code == EXIT_OK && (rename(part, path) < 0 || !sync_directory(path)))
-        code = ctl_fail(EXIT_INTERRUPTED, "could not rename %s to %s (%s)", part, path,
-                        strerror(errno));
+        code = failed("could not close file descriptor: ", "");
+    if (code == EXIT_OK && (rename(part, path) < 0 || !sync_directory(path))) {
+        char *head = mem_printf("could not rename %s to %s (", part, path);
+        code = failed(head, ")");
+        free(head);
+    }
     if (code != EXIT_OK)
         unlink(part);
     return code;
