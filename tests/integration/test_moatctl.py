@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from harness import MOAT, check, free_port, peer, plain_environment, run, same, test, wait_for
-from test_ctl import BINARY, SCRIPT
+from test_ctl import SCRIPT
 
 # What the script of test_ctl has not: options and commands that came after 3.4, and those of the
 # other services. A pair has a text for standard input; {lease} is the newest lease of each server.
@@ -331,7 +331,7 @@ class Program:
 class Etcd:
     """An etcd 3.7 whose IDs are the same in every run."""
 
-    def __init__(self, scratch, name):
+    def __init__(self, scratch, name, *flags):
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         with open(scratch.sub(name + ".log"), "wb") as log:
@@ -341,7 +341,7 @@ class Etcd:
                 + ["--advertise-client-urls", f"http://{self.address}"]
                 + ["--listen-peer-urls", f"http://127.0.0.1:{free_port()}"]
                 + ["--initial-advertise-peer-urls", "http://127.0.0.1:4"]
-                + ["--initial-cluster", "default=http://127.0.0.1:4"],
+                + ["--initial-cluster", "default=http://127.0.0.1:4", *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -403,3 +403,299 @@ def like_etcdctl(scratch):
                 wrong.append(str(error))
         check(not wrong, f"{len(wrong)} of {len(lines)} commands differ\n" + "\n".join(wrong))
         return f"{len(lines)} commands"
+
+
+def good(program, line, wanted=None):
+    status, out, err = program(line)
+    same(status, 0, f"{line}: {err.decode()}")
+    if wanted is not None:
+        same(out.decode(), wanted, line)
+    return out.decode()
+
+
+def read_until(process, text):
+    """What the process prints, up to and with this text."""
+    os.set_blocking(process.stdout.fileno(), False)
+    found = [b""]
+
+    def there():
+        found[0] += process.stdout.read() or b""
+        return text.encode() in found[0]
+
+    wait_for(there, 20, f"{text!r}")
+    return found[0].decode()
+
+
+def stop(process, number=signal.SIGINT):
+    """Send the signal; return (status, rest of stdout, stderr)."""
+    process.send_signal(number)
+    os.set_blocking(process.stdout.fileno(), True)
+    out, err = process.communicate(timeout=20)
+    return process.returncode, out.decode(), err.decode()
+
+
+@test("moat ctl watches as etcdctl does: formats, prefixes, progress, programs")
+def watches(scratch):
+    theirs_path = peer("etcd-3.7/etcdctl")
+    with Etcd(scratch, "a") as etcd:
+        programs = [
+            Program(as_etcdctl(scratch), etcd.address),
+            Program(theirs_path, etcd.address),
+        ]
+        options = [
+            ["w/", "--prefix"],
+            ["w/", "--prefix", "--prev-kv", "-w", "fields"],
+            ["w/1", "w/3", "--prev-kv", "-w", "json"],
+            ["w/2", "--hex"],
+            ["w/1", "--rev", "2", "--", "sh", "-c", "echo $ETCD_WATCH_REVISION $ETCD_WATCH_EVENT_TYPE"],
+        ]
+        for line in options:
+            start = len(good(programs[1], ["get", "", "--prefix", "-w", "json"]))
+            check(start > 0)
+            running = [program.start(["watch", *line]) for program in programs]
+            time.sleep(0.5)
+            for step in (["put", "w/1", "one"], ["put", "w/2", "two"], ["put", "w/1", "again"]):
+                good(programs[1], step)
+            good(programs[1], ["del", "w/", "--prefix"])
+            texts = []
+            for process in running:
+                end = "two" if "w/2" in line and "--hex" not in line else "DELETE"
+                if "json" in line:
+                    end = '"type":1'
+                text = read_until(process, end)
+                time.sleep(0.3)
+                texts.append(text + stop(process)[1])
+            same(*texts, line)
+        return f"{len(options)} watches"
+
+
+@test("moat ctl watch -i reads watches and progress requests, as etcdctl does")
+def watches_interactively(scratch):
+    theirs_path = peer("etcd-3.7/etcdctl")
+    with Etcd(scratch, "a") as etcd:
+        texts = []
+        for path in (as_etcdctl(scratch), theirs_path):
+            program = Program(path, etcd.address)
+            good(program, ["put", "i/1", "v"])
+            revision = re.search(
+                r'"mod_revision":(\d+)', good(program, ["get", "i/1", "-w", "json"])
+            )[1]
+            process = program.start(["watch", "-i"], stdin=subprocess.PIPE)
+
+            def say(line, process=process):
+                process.stdin.write(line.encode() + b"\n")
+                process.stdin.flush()
+
+            say(f"watch i/ --prefix --rev {revision}")
+            text = read_until(process, "v\n")
+            say("progress")
+            text += read_until(process, "progress notify: ")
+            say('watch "i/2" -- sh -c "echo ran $ETCD_WATCH_KEY"')
+            time.sleep(0.5)
+            good(program, ["put", "i/2", "w"])
+            text += read_until(process, "ran ")
+            process.stdin.close()
+            same(process.wait(20), 3, "exit status at the end of its input")
+            text += process.stdout.read().decode() if process.stdout else ""
+            texts.append(sorted(re.sub(r"notify: \d+", "notify: N", text).split("\n")))
+        same(*texts)
+
+
+@test("moat ctl watch goes on, without a gap, when its server was killed and came back")
+def watch_survives(scratch):
+    program = peer("etcd-3.7/etcd")
+    port, peer_port = free_port(), free_port()
+    command = [program, "--data-dir", scratch.sub("d"), "--listen-client-urls"]
+    command += [f"http://127.0.0.1:{port}", "--advertise-client-urls", f"http://127.0.0.1:{port}"]
+    command += ["--listen-peer-urls", f"http://127.0.0.1:{peer_port}"]
+    ctl = Program(as_etcdctl(scratch), f"127.0.0.1:1,127.0.0.1:{port}")
+
+    def start():
+        with open(scratch.sub("etcd.log"), "ab") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        up = lambda: run(["curl", "-sf", f"http://127.0.0.1:{port}/health"])[0] == 0
+        wait_for(up, 20, "etcd")
+        return process
+
+    etcd = start()
+    watch = None
+    try:
+        watch = ctl.start(["watch", "k", "--prefix"])
+        time.sleep(0.5)
+        good(ctl, ["put", "k1", "before"])
+        text = read_until(watch, "before\n")
+        etcd.kill()
+        etcd.wait()
+        etcd = start()
+        good(ctl, ["put", "k2", "after"])
+        text += read_until(watch, "after\n")
+        same(text, "PUT\nk1\nbefore\nPUT\nk2\nafter\n")
+    finally:
+        etcd.kill()
+        etcd.wait()
+        if watch:
+            watch.kill()
+            watch.communicate()
+
+
+@test("moat ctl lock: one holder at a time, also against etcdctl; a signal gives it back")
+def locks(scratch):
+    with Etcd(scratch, "a") as etcd:
+        ours = Program(as_etcdctl(scratch), etcd.address)
+        theirs = Program(peer("etcd-3.7/etcdctl"), etcd.address)
+        for first, second in ((ours, theirs), (theirs, ours)):
+            holder = first.start(["lock", "door"])
+            held = read_until(holder, "door/")
+            waiting = second.start(["lock", "door", "--", "sh", "-c", "echo $ETCD_LOCK_KEY; exit 4"])
+            time.sleep(0.5)
+            check(waiting.poll() is None, "the second one waits, but printed", waiting)
+            status, out, err = stop(holder, signal.SIGTERM)
+            same((status, err), (0, ""))
+            check(re.fullmatch(r"door/[0-9a-f]+\n\n", held + out), held + out)
+            out, err = waiting.communicate(timeout=20)
+            check(re.fullmatch(rb"door/[0-9a-f]+\n", out), out)
+            same((waiting.returncode, err), (4, b"Error: exit status 4\n"))
+        same(good(ours, ["get", "door/", "--prefix"]), "", "what is left")
+
+
+@test("moat ctl elect: campaigns and observes as etcdctl does")
+def elects(scratch):
+    with Etcd(scratch, "a") as etcd:
+        ours = Program(as_etcdctl(scratch), etcd.address)
+        theirs = Program(peer("etcd-3.7/etcdctl"), etcd.address)
+        observers = [program.start(["elect", "-l", "post"]) for program in (ours, theirs)]
+        time.sleep(0.5)
+        for program, name in ((ours, "one"), (theirs, "two"), (ours, "three")):
+            leader = program.start(["elect", "post", name])
+            text = read_until(leader, name)
+            check(re.fullmatch(rf"post/[0-9a-f]+\n{name}\n?", text), text)
+            for observer in observers:
+                check(re.match(r"post/[0-9a-f]+\n", read_until(observer, name)))
+            same(stop(leader)[0], 0)
+            time.sleep(0.3)
+        for observer in observers:
+            same(stop(observer)[0], 0)
+
+
+@test("moat ctl lease keep-alive renews until it is stopped, and says when the lease is gone")
+def keeps_alive(scratch):
+    with Etcd(scratch, "a") as etcd:
+        ours = Program(as_etcdctl(scratch), etcd.address)
+        good(ours, ["lease", "grant", "3"])
+        keeper = ours.start(["lease", "keep-alive", ours.lease])
+        line = f"lease {ours.lease} keepalived with TTL(3)\n"
+        same(read_until(keeper, line), line)
+        time.sleep(4)
+        check("remaining" in good(ours, ["lease", "timetolive", ours.lease]), "it lives on")
+        good(ours, ["lease", "revoke", ours.lease])
+        text = read_until(keeper, "expired or revoked.\n")
+        check(text.endswith(f"lease {ours.lease} expired or revoked.\n"), text)
+        same(keeper.wait(20), 0)
+        keeper.communicate()
+
+
+@test("moat ctl snapshot save writes what etcdutl takes")
+def saves_snapshots(scratch):
+    with Etcd(scratch, "a") as etcd:
+        ours = Program(as_etcdctl(scratch), etcd.address)
+        for i in range(50):
+            good(ours, ["put", f"k{i}", "v" * 5000])
+        path = scratch.sub("s.db")
+        text = good(ours, ["snapshot", "save", path])
+        check(text.startswith(f"Snapshot saved at {path}\nServer version 3.7."), text)
+        same(os.path.exists(path + ".part"), False)
+        status, out, err = run([peer("etcd-3.7/etcdutl"), "snapshot", "status", path])
+        same(status, 0, err)
+        check(", 51, " in out.decode(), out)
+
+
+@test("moat ctl make-mirror copies keys, then changes, under another prefix")
+def mirrors(scratch):
+    with Etcd(scratch, "a") as a, Etcd(scratch, "b") as b:
+        ours = Program(as_etcdctl(scratch), a.address)
+        there = Program(ours.command, b.address)
+        for i in range(3):
+            good(ours, ["put", f"app/{i}", f"v{i}"])
+        good(ours, ["put", "other", "x"])
+        for line, prefix in (
+            (["--prefix", "app/"], "app/"),
+            (["--prefix", "app/", "--dest-prefix", "copy/"], "copy/"),
+            (["--prefix", "app/", "--no-dest-prefix"], ""),
+        ):
+            mirror = ours.start(["make-mirror", *line, b.address])
+            keys = lambda p=prefix: good(
+                there, ["get", p, "--prefix", "--keys-only"]
+            ).split()
+            wait_for(lambda k=keys: len(k()) >= 3, 20, "the first copy")
+            same(keys()[:3], [f"{prefix}{i}" for i in range(3)])
+            good((ours), ["put", "app/9", "new"])
+            wait_for(lambda k=keys, p=prefix: f"{p}9" in k(), 20, "a put")
+            good(ours, ["del", "app/9"])
+            wait_for(lambda k=keys, p=prefix: f"{p}9" not in k(), 20, "a delete")
+            stop(mirror)
+            good(there, ["del", "", "--prefix"])
+        same(good(there, ["get", "other"]), "")
+
+
+@test("moat ctl logs in again when its token has run out")
+def logs_in_again(scratch):
+    with Etcd(scratch, "a", "--auth-token-ttl", "1") as a, Etcd(scratch, "b") as b:
+        plain = Program(as_etcdctl(scratch), a.address)
+        source = Program(plain.command, b.address)
+        good(plain, ["user", "add", "root:top"])
+        good(plain, ["auth", "enable"])
+        mirror = source.start(["make-mirror", "--dest-user", "root:top", a.address])
+        root = ["--user", "root:top"]
+        for key in ("one", "two", "three"):
+            good(source, ["put", key, "v"])
+            wait_for(lambda k=key: good(plain, ["get", k, *root]), 20, key)
+            time.sleep(2.5)  # longer than a token lives
+        check(mirror.poll() is None, "the mirror goes on")
+        stop(mirror)
+
+
+@test("moat ctl says what it cannot do yet, and with whom it could not talk")
+def refuses(scratch):
+    ctl = as_etcdctl(scratch)
+
+    def refused(line, status, *parts, **environment):
+        found, out, err = run([ctl, *line], env={**plain_environment(), **environment})
+        same((found, out), (status, b""), f"{line}: {err.decode()}")
+        for part in parts:
+            check(part in err.decode(), f"{part!r} is not in", err.decode())
+
+    for option in ("--cert", "--key", "--cacert"):
+        refused(["get", "a", option, "f"], 128, f"Error: {option} does not work in this version")
+    refused(["get", "a", "--cert="], 128, "empty string is passed to --cert option")
+    refused(["get", "a", "--endpoints", "https://h:1"], 128, "has no TLS client")
+    refused(["get", "a", "-d", "example.com"], 128, "name the endpoints with --endpoints")
+    port = free_port()
+    refused(
+        ["get", "a", "--endpoints", f"127.0.0.1:{port}", "--command-timeout", "300ms"],
+        1,
+        f"warning: 127.0.0.1:{port}: Connection refused\n",
+        "Error: context deadline exceeded\n",
+    )
+    refused(
+        ["get", "a", "--hex"],
+        1,
+        'conflicting environment variable "ETCDCTL_HEX" is shadowed',
+        ETCDCTL_HEX="true",
+    )
+    refused(
+        ["get", "a", "--endpoints", f"127.0.0.1:{port}"],
+        1,
+        "warning: unrecognized environment variable ETCDCTL_COLOUR\n",
+        ETCDCTL_COLOUR="red",
+        ETCDCTL_COMMAND_TIMEOUT="100ms",
+    )
+
+
+@test("moat ctl check datascale and its cleaning up")
+def checks_datascale(scratch):
+    with Etcd(scratch, "a") as etcd:
+        ours = Program(as_etcdctl(scratch), etcd.address)
+        text = good(ours, ["check", "datascale", "--auto-compact", "--auto-defrag"])
+        check("PASS: Approximate system memory used : " in text, text)
+        check(f'Defragmented "{etcd.address}"' in text, text)
+        same(good(ours, ["get", "", "--prefix"]), "", "what is left")
