@@ -258,7 +258,7 @@ enum rc kv_each(struct kv *kv, struct slice key, struct slice range_end,
     return rc;
 }
 
-static void add_op(struct kv_flush *f, struct storage_op op)
+void kv_flush_add(struct kv_flush *f, struct storage_op op)
 {
     if (f->n == f->cap) {
         f->cap = f->cap ? f->cap * 2 : 256;
@@ -275,10 +275,10 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out)
     kv->flushing_revision = kv->revision;
     for (size_t i = 0; i < kv->ring.n; i++) {
         const struct ring_entry *e = ring_at(&kv->ring, i);
-        add_op(out, (struct storage_op){.table = TABLE_KEY,
-                                        .change = STORAGE_APPEND,
-                                        .key = ring_entry_key(e),
-                                        .value = ring_entry_stored(e)});
+        kv_flush_add(out, (struct storage_op){.table = TABLE_KEY,
+                                              .change = STORAGE_APPEND,
+                                              .key = ring_entry_key(e),
+                                              .value = ring_entry_stored(e)});
     }
     must(kv->sweep.out.n == 0);
     struct buf taken = kv->sweep.out;
@@ -287,9 +287,9 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out)
     kv->sweep.delete_n = 0;
     for (size_t at = 0; at < kv->sweep.out.n;) {
         const uint8_t *p = kv->sweep.out.p + at;
-        add_op(out, (struct storage_op){.table = TABLE_KEY,
-                                        .change = STORAGE_DELETE,
-                                        .key = slice_of(p + 1, p[0])});
+        kv_flush_add(out, (struct storage_op){.table = TABLE_KEY,
+                                              .change = STORAGE_DELETE,
+                                              .key = slice_of(p + 1, p[0])});
         at += 1u + p[0];
     }
     kv->sweep.last = kv->sweep.scanned;

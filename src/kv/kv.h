@@ -68,6 +68,7 @@ struct kv_flush {
     size_t n;
     size_t cap;
 };
+void kv_flush_add(struct kv_flush *f, struct storage_op op);
 void kv_flush_begin(struct kv *kv, struct kv_flush *out); /* appends to out */
 /* The batch is in storage and storage_refresh was called. */
 void kv_flush_done(struct kv *kv);

@@ -2,6 +2,7 @@
 #ifndef MOAT_STATE_INNER_H
 #define MOAT_STATE_INNER_H
 
+#include "state/pending.h"
 #include "state/state.h"
 
 struct state {
@@ -12,6 +13,7 @@ struct state {
     uint64_t applied_term;
     int64_t quota;
     struct arena arena; /* for decoding one entry */
+    struct pending pending;
 
     struct flush {
         struct timer timer; /* a batch is due, or to be tried again */

@@ -26,6 +26,7 @@ void state_free(struct state *s)
         return;
     flush_fini(s);
     kv_free(s->kv);
+    pending_fini(&s->pending);
     arena_fini(&s->arena);
     free(s);
 }
@@ -107,17 +108,22 @@ void state_apply(struct state *s, uint64_t index, uint64_t term, struct slice bo
     flush_note(s);
 }
 
+size_t state_unflushed_bytes(const struct state *s)
+{
+    return kv_unflushed_bytes(s->kv) + pending_bytes(&s->pending);
+}
+
 bool state_over_quota(const struct state *s, size_t new_bytes)
 {
     if (s->quota <= 0)
         return false;
-    uint64_t held = s->used_bytes + kv_unflushed_bytes(s->kv) + new_bytes;
+    uint64_t held = s->used_bytes + state_unflushed_bytes(s) + new_bytes;
     return held >= (uint64_t)s->quota;
 }
 
 bool state_congested(const struct state *s)
 {
-    return s->flush.broken || kv_unflushed_bytes(s->kv) >= STATE_UNFLUSHED_MAX;
+    return s->flush.broken || state_unflushed_bytes(s) >= STATE_UNFLUSHED_MAX;
 }
 
 bool state_swept(const struct state *s, int64_t revision)

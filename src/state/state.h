@@ -77,6 +77,8 @@ void state_read_txn(struct state *s, const struct pb_txn_request *r, struct stat
 /* Would a request that adds so many bytes exceed the quota? Flushed, unflushed and new bytes count.
  */
 bool state_over_quota(const struct state *s, size_t new_bytes);
+/* Of everything applied, what waits for storage or is on its way there. */
+size_t state_unflushed_bytes(const struct state *s);
 /* Too much waits for storage: propose nothing now. */
 bool state_congested(const struct state *s);
 bool state_swept(const struct state *s, int64_t revision);
