@@ -31,6 +31,7 @@ static const struct rpc_method methods[] = {
     {"/etcdserverpb.KV/Txn", serve_txn},
     {"/etcdserverpb.Maintenance/Status", serve_status},
     {"/grpc.health.v1.Health/Check", serve_health_check},
+    {"/moatpb.Inspect/Usage", serve_usage},
 };
 
 static void look_for_overdue(struct timer *t);
@@ -209,7 +210,7 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         return ETCD_NO_SPACE;
     }
     if (new_bytes > 0 && state_over_quota(a->state, new_bytes)) {
-        *explain = "the quota (--quota-backend-bytes) is used up: delete keys and compact";
+        *explain = api_explain_space(a);
         return ETCD_NO_SPACE;
     }
     /* While one waits that was given up already, the log does not move: more would only pile up. */
@@ -372,6 +373,7 @@ void api_free(struct api *a)
     refuse_all(&a->sweeping);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
+    buf_fini(&a->space.text);
     free(a);
 }
 
