@@ -20,12 +20,21 @@ struct write {
 };
 
 static const struct rpc_method methods[] = {
+    {"/etcdserverpb.Cluster/MemberAdd", serve_member_add},
     {"/etcdserverpb.Cluster/MemberList", serve_member_list},
+    {"/etcdserverpb.Cluster/MemberPromote", serve_member_promote},
+    {"/etcdserverpb.Cluster/MemberRemove", serve_member_remove},
+    {"/etcdserverpb.Cluster/MemberUpdate", serve_member_update},
     {"/etcdserverpb.KV/Compact", serve_compact},
     {"/etcdserverpb.KV/DeleteRange", serve_delete_range},
     {"/etcdserverpb.KV/Put", serve_put},
     {"/etcdserverpb.KV/Range", serve_range},
     {"/etcdserverpb.KV/Txn", serve_txn},
+    {"/etcdserverpb.Maintenance/Alarm", serve_alarm},
+    {"/etcdserverpb.Maintenance/Defragment", serve_defragment},
+    {"/etcdserverpb.Maintenance/Downgrade", serve_downgrade},
+    {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
+    {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
     {"/etcdserverpb.Maintenance/Status", serve_status},
     {"/grpc.health.v1.Health/Check", serve_health_check},
 };
@@ -39,6 +48,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->writes);
     list_init(&a->late);
     list_init(&a->sweeping);
+    list_init(&a->hashing);
     list_init(&a->reads);
     a->overdue.fire = look_for_overdue;
     a->next_id = rng_u64(opt->env->rng);
@@ -168,6 +178,28 @@ static void look_for_overdue(struct timer *t)
         env_after(a->opt.env, &a->overdue, (uint64_t)OVERDUE_LOOK_MS * NS_PER_MS);
 }
 
+/* The quota is used up: the alarm says so until someone disarms it. Nobody waits for this entry. */
+static void raise_no_space(struct api *a)
+{
+    struct pb_alarm_request r = {.action = PB_ALARM_ACTION_ACTIVATE,
+                                 .member_id = a->opt.member.id,
+                                 .alarm = PB_ALARM_TYPE_NOSPACE};
+    struct buf request = {0};
+    struct buf entry = {0};
+    uint64_t now = env_now_ns(a->opt.env);
+    if (now < a->next_alarm_ns || !quorum_is_leader(a->quorum))
+        return;
+    a->next_alarm_ns = now + (uint64_t)API_REQUEST_MS_MAX * NS_PER_MS;
+    wire_encode(&wire_alarm_request, &r, &request);
+    raft_request_begin(&entry, ++a->next_id);
+    raft_request_embed(&entry, RAFT_REQUEST_ALARM, buf_slice(&request));
+    quorum_propose(a->quorum, &entry, NULL);
+    buf_fini(&request);
+    log_warn(a->opt.env->log, "api.alarm_raised", "alarm", STR("NOSPACE"), "what",
+             STR("the quota (--quota-backend-bytes) is used up"), "effect",
+             STR("what adds keys is refused; delete keys, compact, then: etcdctl alarm disarm"));
+}
+
 /* Why a request cannot be proposed now. */
 static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_bytes,
                                const char **explain)
@@ -184,8 +216,15 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         *explain = "the disk is full: free some space; compaction and deletes are still taken";
         return ETCD_NO_SPACE;
     }
+    if (new_bytes > 0 && state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE)) {
+        *explain = "the NOSPACE alarm is raised: delete keys and compact, then disarm it (etcdctl "
+                   "alarm disarm)";
+        return ETCD_NO_SPACE;
+    }
     if (new_bytes > 0 && state_over_quota(a->state, new_bytes)) {
-        *explain = "the quota (--quota-backend-bytes) is used up: delete keys and compact";
+        raise_no_space(a);
+        *explain = "the quota (--quota-backend-bytes) is used up: delete keys and compact, then "
+                   "disarm the alarm (etcdctl alarm disarm)";
         return ETCD_NO_SPACE;
     }
     /* While one waits that was given up already, the log does not move: more would only pile up. */
@@ -259,6 +298,8 @@ void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
 
 void api_dropped(struct api *a, void *ctx)
 {
+    if (!ctx) /* an alarm; the next refusal raises it again */
+        return;
     struct write *w = ctx;
     struct rpc_call *call = w->call;
     (void)a;
@@ -309,6 +350,7 @@ void api_free(struct api *a)
     refuse_all(&a->writes);
     refuse_all(&a->late);
     refuse_all(&a->sweeping);
+    api_stop_hashing(a);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
     free(a);

@@ -17,6 +17,7 @@
 #define API_WHOLE_BYTES_MAX   (32u << 10)  /* range answers up to this are built at once */
 #define API_PENDING_BYTES_MAX (256u << 20) /* of proposals on their way; above: refused */
 #define API_LAZY_RANGES_MAX   16384u       /* answers being streamed at once */
+#define API_HASHES_MAX        16u          /* HashKV requests in progress */
 
 struct api;
 
