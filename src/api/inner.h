@@ -3,6 +3,7 @@
 #define MOAT_API_INNER_H
 
 #include "api/api.h"
+#include "api/compactor.h"
 #include "state/alarm.h"
 #include "state/downgrade.h"
 
@@ -19,6 +20,7 @@ struct api {
     struct list hashing;  /* HashKV calls in progress */
     size_t hashing_n;
     struct timer overdue;
+    struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
     uint64_t next_alarm_ns; /* not proposed again before */
