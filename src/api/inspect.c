@@ -89,7 +89,8 @@ const char *api_explain_space(struct api *a)
     usage_sort(&u);
     buf_clear(&a->space.text);
     buf_append_str(&a->space.text,
-                   "the quota (--quota-backend-bytes) is used up: delete keys and compact");
+                   "the quota (--quota-backend-bytes) is used up: delete keys and compact, then "
+                   "disarm the alarm (etcdctl alarm disarm)");
     list_largest(&u, &a->space.text);
     buf_append_u8(&a->space.text, 0);
     a->space.told_ns = now;
