@@ -289,6 +289,7 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         return ETCD_NO_SPACE;
     }
     if (new_bytes > 0 && state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE)) {
+        a->next_alarm_ns = 0; /* the one proposed is there: disarmed, it may be raised at once */
         *explain = api_explain_space(a);
         return ETCD_NO_SPACE;
     }
