@@ -20,6 +20,7 @@ struct kv *kv_new(struct env *env, struct storage *storage)
     kv->swept = -1;
     list_init(&kv->pins);
     watches_init(&kv->watches, env);
+    list_init(&kv->hashing);
     return kv;
 }
 
@@ -263,7 +264,7 @@ enum rc kv_each(struct kv *kv, struct slice key, struct slice range_end,
     return rc;
 }
 
-static void add_op(struct kv_flush *f, struct storage_op op)
+void kv_flush_add(struct kv_flush *f, struct storage_op op)
 {
     if (f->n == f->cap) {
         f->cap = f->cap ? f->cap * 2 : 256;
@@ -280,10 +281,10 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out)
     kv->flushing_revision = kv->revision;
     for (size_t i = 0; i < kv->ring.n; i++) {
         const struct ring_entry *e = ring_at(&kv->ring, i);
-        add_op(out, (struct storage_op){.table = TABLE_KEY,
-                                        .change = STORAGE_APPEND,
-                                        .key = ring_entry_key(e),
-                                        .value = ring_entry_stored(e)});
+        kv_flush_add(out, (struct storage_op){.table = TABLE_KEY,
+                                              .change = STORAGE_APPEND,
+                                              .key = ring_entry_key(e),
+                                              .value = ring_entry_stored(e)});
     }
     must(kv->sweep.out.n == 0);
     struct buf taken = kv->sweep.out;
@@ -292,9 +293,9 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out)
     kv->sweep.delete_n = 0;
     for (size_t at = 0; at < kv->sweep.out.n;) {
         const uint8_t *p = kv->sweep.out.p + at;
-        add_op(out, (struct storage_op){.table = TABLE_KEY,
-                                        .change = STORAGE_DELETE,
-                                        .key = slice_of(p + 1, p[0])});
+        kv_flush_add(out, (struct storage_op){.table = TABLE_KEY,
+                                              .change = STORAGE_DELETE,
+                                              .key = slice_of(p + 1, p[0])});
         at += 1u + p[0];
     }
     kv->sweep.last = kv->sweep.scanned;
@@ -309,6 +310,9 @@ void kv_flush_done(struct kv *kv)
     kv->flushing = 0;
     buf_clear(&kv->sweep.out);
     if (kv->sweep.last) {
+        if (kv->sweep.hashed)
+            kv_hash_remember(kv, row_hash_end(&kv->sweep.hash));
+        kv->sweep.hashed = false;
         kv->swept = kv->sweep.target;
         kv->sweep.last = kv->sweep.scanned = false;
         kv->sweep.target = kv->compacted > kv->swept ? kv->compacted : 0;
@@ -327,10 +331,16 @@ size_t kv_unflushed_ops(const struct kv *kv)
     return kv->ring.n - kv->flushing + kv->sweep.delete_n;
 }
 
+static bool hash_waits(const struct kv *kv)
+{
+    return !list_empty(&kv->hashing) &&
+           CONTAINER_OF(kv->hashing.next, struct kv_hash, link)->rows.revision > kv->flushed;
+}
+
 bool kv_flush_urgent(const struct kv *kv)
 {
     return kv->sweep.delete_n > 0 || (kv->sweep.scanned && !kv->sweep.last) ||
-           (kv->sweep.target > kv->flushed && !kv_sweep_is_pinned(kv));
+           (kv->sweep.target > kv->flushed && !kv_sweep_is_pinned(kv)) || hash_waits(kv);
 }
 
 void kv_stats(const struct kv *kv, struct kv_stats *out)
