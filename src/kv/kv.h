@@ -45,7 +45,7 @@ void kv_begin(struct kv *kv);
 void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease);
 /* Delete every key alive in [key, range_end) as etcd reads the pair; returns how many. */
 int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end);
-void kv_end(struct kv *kv);
+void kv_end(struct kv *kv); /* tells those who watch (watch.h) */
 
 /* The encoded KeyValue of a key now; valid until the next change or flush. */
 MUST_USE enum rc kv_get(struct kv *kv, struct slice key, struct slice *encoded);
@@ -74,7 +74,7 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out); /* appends to out */
 void kv_flush_done(struct kv *kv);
 size_t kv_unflushed_bytes(const struct kv *kv);
 size_t kv_unflushed_ops(const struct kv *kv); /* those not in a flush that is out */
-bool kv_flush_urgent(const struct kv *kv);    /* a sweep waits for a flush to go on or to end */
+bool kv_flush_urgent(const struct kv *kv);    /* a sweep or hash waits for a flush */
 
 /* ---- Compaction ---- */
 
