@@ -42,6 +42,9 @@ struct api_options {
     int64_t quota_bytes;       /* as Status shows it */
     const char *etcd_version;  /* "3.7.0": what clients are told */
     struct http_budget *budget;
+    bool json;                /* serve the gateway, … */
+    bool v3alpha;             /* … also below /v3alpha/ */
+    struct rpc_access access; /* on the client port */
 };
 
 struct api *api_new(const struct api_options *opt);

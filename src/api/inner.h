@@ -88,6 +88,8 @@ void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 /* routes (rpc_route.serve) */
 extern const struct rpc_route api_routes[];
 extern const size_t api_route_count;
+extern const struct rpc_gateway_route api_gateway[];
+extern const size_t api_gateway_count;
 extern const struct rpc_route api_peer_routes[];
 extern const size_t api_peer_route_count;
 

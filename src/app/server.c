@@ -283,7 +283,14 @@ static void make_api(struct server *s)
         .compact_retention = c->auto_compaction,
         .quota_bytes = c->quota_backend_bytes,
         .etcd_version = CONF_ETCD_VERSION,
-        .budget = &s->budget});
+        .budget = &s->budget,
+        .json = c->enable_grpc_gateway,
+        .v3alpha = c->enable_v3alpha,
+        .access = {.cors = true,
+                   .origins = (const char *const *)c->cors.v,
+                   .origin_count = c->cors.n,
+                   .hosts = (const char *const *)c->host_whitelist.v,
+                   .host_count = c->host_whitelist.n}});
 }
 
 static enum rc open_log(struct server *s, const struct state_restored *restored, struct err *err)

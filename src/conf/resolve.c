@@ -102,6 +102,8 @@ static enum rc check_urls(const struct conf *conf, struct err *err)
     if (rc == RC_OK)
         rc = check_each(&conf->listen_client_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
+        rc = check_each(&conf->listen_metrics_urls, conf_url_check_bind, err);
+    if (rc == RC_OK)
         rc = check_advertised("initial-advertise-peer-urls", "\"host:port\"",
                               &conf->initial_advertise_peer_urls, err);
     if (rc == RC_OK)
@@ -329,6 +331,14 @@ static enum rc check_able(const struct conf *conf, struct err *err)
     }
     for (size_t i = 0; i < conf->listen_peer_urls.n; i++) {
         const struct conf_url *url = &conf->listen_peer_urls.v[i];
+        if (conf_url_is_tls(url))
+            return err_set(err, RC_UNSUPPORTED,
+                           "cannot listen on TLS for %s: this version of moat does not serve TLS "
+                           "yet",
+                           url->text);
+    }
+    for (size_t i = 0; i < conf->listen_metrics_urls.n; i++) {
+        const struct conf_url *url = &conf->listen_metrics_urls.v[i];
         if (conf_url_is_tls(url))
             return err_set(err, RC_UNSUPPORTED,
                            "cannot listen on TLS for %s: this version of moat does not serve TLS "
