@@ -79,6 +79,8 @@ struct conf {
     uint64_t heartbeat_interval_ms; /* no effect with one voter */
     uint64_t election_timeout_ms;   /* 5 heartbeats or more, at most 50 s */
 
+    int64_t watch_progress_ns; /* at least 100 ms */
+
     enum log_level log_level;
     enum conf_log_format log_format;
     enum conf_logger logger;
