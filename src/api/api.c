@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api/inner.h"
+#include "api/watch.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "wire/raft_request.h"
@@ -39,6 +40,7 @@ static const struct rpc_method methods[] = {
     {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
     {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
     {"/etcdserverpb.Maintenance/Status", serve_status},
+    {"/etcdserverpb.Watch/Watch", NULL, &watch_ops},
     {"/grpc.health.v1.Health/Check", serve_health_check},
     {"/moatpb.Inspect/Usage", serve_usage},
 };
@@ -117,15 +119,19 @@ void api_reply(struct rpc_call *call, const struct wire_message *m, const void *
     rpc_reply(call, &body);
 }
 
-bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+void api_bad_message(struct rpc_call *call, enum rc rc)
 {
-    enum rc rc = wire_decode(m, in, &call->arena, out);
-    if (rc == RC_OK)
-        return true;
     rpc_fail(call, GRPC_INTERNAL,
              "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
              rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
-    return false;
+}
+
+bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+{
+    enum rc rc = wire_decode(m, in, &call->arena, out);
+    if (rc != RC_OK)
+        api_bad_message(call, rc);
+    return rc == RC_OK;
 }
 
 size_t api_reply_room(const struct api *a)

@@ -41,6 +41,8 @@ struct pb_response_header api_header(const struct api *a);
 /* Encode msg and answer with it. */
 void api_reply(struct rpc_call *call, const struct wire_message *m, const void *msg);
 
+/* Refuse what is no message (wire_decode's rc). */
+void api_bad_message(struct rpc_call *call, enum rc rc);
 /* Decode into out (in the call's arena); answers the call and returns false when it cannot be. */
 MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in,
                          void *out);

@@ -283,6 +283,7 @@ static void make_api(struct server *s)
         .compact_retention = c->auto_compaction,
         .quota_bytes = c->quota_backend_bytes,
         .etcd_version = CONF_ETCD_VERSION,
+        .watch_progress_ns = (uint64_t)c->watch_progress_ns,
         .budget = &s->budget,
         .json = c->enable_grpc_gateway,
         .v3alpha = c->enable_v3alpha,

@@ -89,6 +89,7 @@ struct conf {
     struct conf_strings cors;           /* origins; "*": all */
     struct conf_strings host_whitelist; /* names; "*": all */
     enum conf_metrics metrics;
+    int64_t watch_progress_ns; /* at least 100 ms */
 
     enum log_level log_level;
     enum conf_log_format log_format;

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WATCH_PROGRESS_DEFAULT  600000000000 /* ns */
+#define WATCH_PROGRESS_MIN      100000000    /* ns: etcd's */
 #define SNAPSHOT_COUNT_DEFAULT  10000
 #define ELECTION_HEARTBEATS_MIN 5          /* etcd: an election timeout outlasts this many */
 #define ELECTION_MS_MAX         50000      /* etcd: maxElectionMs */
@@ -197,6 +199,13 @@ static enum rc check_limits(struct conf_values *values, struct conf *conf, struc
                        (unsigned long long)conf->max_txn_ops, (unsigned long long)TXN_OPS_MAX);
     if (conf->snapshot_count == 0)
         conf->snapshot_count = SNAPSHOT_COUNT_DEFAULT;
+    if (conf->watch_progress_ns <= 0) {
+        conf->watch_progress_ns = WATCH_PROGRESS_DEFAULT;
+    } else if (conf->watch_progress_ns < WATCH_PROGRESS_MIN) {
+        conf->watch_progress_ns = WATCH_PROGRESS_MIN;
+        conf_note(&values->notes, LOG_WARN,
+                  "adjusting watch progress notify interval to minimum period (100ms)");
+    }
     return RC_OK;
 }
 

@@ -344,8 +344,9 @@ const struct conf_flag conf_flags[] = {
     {"experimental-txn-mode-write-with-shared-buffer", CONF_FEATURES, CONF_BOOL, CONF_NO_EFFECT,
      "true", NONE, "share a buffer between reads and writes of a transaction",
      .why = "no such buffer is ever copied", .since = "3.5"},
-    {"watch-progress-notify-interval", CONF_FEATURES, CONF_DURATION, CONF_LATER, "10m0s", NONE,
-     "how often a quiet watch is told the revision", .why = "the interval is not adjustable",
+    {"watch-progress-notify-interval", CONF_FEATURES, CONF_DURATION, CONF_WORKS, "10m0s",
+     FIELD(watch_progress_ns),
+     "how often a quiet watch that asks for it is told the revision; at least 100ms",
      .since = "3.4"},
 
     {"enable-v2", CONF_V2, CONF_BOOL, CONF_LATER, "false", NONE, "serve the v2 API", .why = no_v2,
