@@ -9,28 +9,42 @@
 #include <stdlib.h>
 
 #define OVERDUE_LOOK_MS 500u
+#define TOO_SLOW        "the disk does not keep up with the writes"
 
-/* A proposed request; lives in its call's arena. */
+/* A request to be proposed; lives in its call's arena. First it may wait, then it is proposed. */
 struct write {
+    struct waiter waiter;
     struct list link; /* in writes, then in late (answered early), perhaps in sweeping */
     struct rpc_call *call;
     uint64_t due_ns;
+    size_t new_bytes;
     int64_t sweep;
     struct buf body; /* of an answer that waits for its sweep */
 };
 
 static const struct rpc_method methods[] = {
+    {"/etcdserverpb.Cluster/MemberAdd", serve_member_add},
     {"/etcdserverpb.Cluster/MemberList", serve_member_list},
+    {"/etcdserverpb.Cluster/MemberPromote", serve_member_promote},
+    {"/etcdserverpb.Cluster/MemberRemove", serve_member_remove},
+    {"/etcdserverpb.Cluster/MemberUpdate", serve_member_update},
     {"/etcdserverpb.KV/Compact", serve_compact},
     {"/etcdserverpb.KV/DeleteRange", serve_delete_range},
     {"/etcdserverpb.KV/Put", serve_put},
     {"/etcdserverpb.KV/Range", serve_range},
     {"/etcdserverpb.KV/Txn", serve_txn},
+    {"/etcdserverpb.Maintenance/Alarm", serve_alarm},
+    {"/etcdserverpb.Maintenance/Defragment", serve_defragment},
+    {"/etcdserverpb.Maintenance/Downgrade", serve_downgrade},
+    {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
+    {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
     {"/etcdserverpb.Maintenance/Status", serve_status},
     {"/grpc.health.v1.Health/Check", serve_health_check},
+    {"/moatpb.Inspect/Usage", serve_usage},
 };
 
 static void look_for_overdue(struct timer *t);
+static struct compactor *make_compactor(struct api *a);
 
 struct api *api_new(const struct api_options *opt)
 {
@@ -39,7 +53,9 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->writes);
     list_init(&a->late);
     list_init(&a->sweeping);
+    list_init(&a->hashing);
     list_init(&a->reads);
+    waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
     a->next_id = rng_u64(opt->env->rng);
     a->rpc = rpc_server_new(&(struct rpc_options){
@@ -48,7 +64,10 @@ struct api *api_new(const struct api_options *opt)
         .method_count = ARRAY_LEN(methods),
         .routes = api_routes,
         .route_count = api_route_count,
-        .cors = true,
+        .gateway = opt->json ? api_gateway : NULL,
+        .gateway_count = opt->json ? api_gateway_count : 0,
+        .gateway_v3alpha = opt->v3alpha,
+        .access = opt->access,
         .arg = a,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
         .budget = opt->budget,
@@ -67,6 +86,7 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum)
 {
     a->state = state;
     a->quorum = quorum;
+    a->compactor = make_compactor(a);
 }
 
 struct http_handler *api_handler(struct api *a)
@@ -156,16 +176,103 @@ static void give_up_writes(struct api *a, uint64_t now)
     }
 }
 
+static bool is_overdue(void *arg, struct waiter *waiter)
+{
+    const uint64_t *now = arg;
+    return CONTAINER_OF(waiter, struct write, waiter)->due_ns <= *now;
+}
+
+static void refuse_waiting(struct waiter *waiter, enum etcd_error e, const char *explain)
+{
+    struct write *w = CONTAINER_OF(waiter, struct write, waiter);
+    buf_fini(&waiter->entry);
+    rpc_fail_etcd(w->call, e, explain);
+}
+
+static void give_up_waiting(struct api *a, uint64_t now)
+{
+    for (struct waiter *w; (w = waiting_old(&a->waiting, is_overdue, &now));)
+        refuse_waiting(w, ETCD_REQUEST_TOO_MANY_REQUESTS, "it was not written: " TOO_SLOW);
+}
+
 static void give_up_reads(struct api *a, uint64_t now);
 
 static void look_for_overdue(struct timer *t)
 {
     struct api *a = CONTAINER_OF(t, struct api, overdue);
     uint64_t now = env_now_ns(a->opt.env);
+    give_up_waiting(a, now);
     give_up_writes(a, now);
     give_up_reads(a, now);
-    if (!list_empty(&a->writes) || !list_empty(&a->reads))
+    if (!waiting_empty(&a->waiting) || !list_empty(&a->writes) || !list_empty(&a->reads))
         env_after(a->opt.env, &a->overdue, (uint64_t)OVERDUE_LOOK_MS * NS_PER_MS);
+}
+
+/* An entry of our own, whose outcome nobody waits for. */
+static void propose_own(struct api *a, uint32_t field, const struct wire_message *m,
+                        const void *request)
+{
+    struct buf body = {0};
+    struct buf entry = {0};
+    wire_encode(m, request, &body);
+    raft_request_begin(&entry, ++a->next_id);
+    raft_request_embed(&entry, field, buf_slice(&body));
+    quorum_propose(a->quorum, &entry, NULL);
+    buf_fini(&body);
+}
+
+/* The quota is used up: the alarm says so until someone disarms it. */
+static void raise_no_space(struct api *a)
+{
+    struct pb_alarm_request r = {.action = PB_ALARM_ACTION_ACTIVATE,
+                                 .member_id = a->opt.member.id,
+                                 .alarm = PB_ALARM_TYPE_NOSPACE};
+    uint64_t now = env_now_ns(a->opt.env);
+    if (now < a->next_alarm_ns || !quorum_is_leader(a->quorum))
+        return;
+    a->next_alarm_ns = now + (uint64_t)API_REQUEST_MS_MAX * NS_PER_MS;
+    propose_own(a, RAFT_REQUEST_ALARM, &wire_alarm_request, &r);
+    log_warn(a->opt.env->log, "api.alarm_raised", "alarm", STR("NOSPACE"), "what",
+             STR("the quota (--quota-backend-bytes) is used up"), "effect",
+             STR("what adds keys is refused; delete keys, compact, then: etcdctl alarm disarm"));
+}
+
+/* ---- Compaction by itself ---- */
+
+static int64_t own_revision(void *arg)
+{
+    struct api *a = arg;
+    return kv_revision(state_kv(a->state));
+}
+
+static int64_t own_compacted(void *arg)
+{
+    struct api *a = arg;
+    return kv_compacted(state_kv(a->state));
+}
+
+static bool own_lead(void *arg)
+{
+    struct api *a = arg;
+    return quorum_is_leader(a->quorum) && !a->read_only[0];
+}
+
+static void own_compact(void *arg, int64_t revision)
+{
+    struct pb_compaction_request r = {.revision = revision};
+    propose_own(arg, RAFT_REQUEST_COMPACTION, &wire_compaction_request, &r);
+}
+
+static struct compactor *make_compactor(struct api *a)
+{
+    return compactor_new(&(struct compactor_options){.env = a->opt.env,
+                                                     .by_revision = a->opt.compact_by_revision,
+                                                     .retention = a->opt.compact_retention,
+                                                     .arg = a,
+                                                     .revision = own_revision,
+                                                     .compacted = own_compacted,
+                                                     .leads = own_lead,
+                                                     .compact = own_compact});
 }
 
 /* Why a request cannot be proposed now. */
@@ -184,17 +291,39 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         *explain = "the disk is full: free some space; compaction and deletes are still taken";
         return ETCD_NO_SPACE;
     }
+    if (new_bytes > 0 && state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE)) {
+        a->next_alarm_ns = 0; /* the one proposed is there: disarmed, it may be raised at once */
+        *explain = api_explain_space(a);
+        return ETCD_NO_SPACE;
+    }
     if (new_bytes > 0 && state_over_quota(a->state, new_bytes)) {
-        *explain = "the quota (--quota-backend-bytes) is used up: delete keys and compact";
+        raise_no_space(a);
+        *explain = api_explain_space(a);
         return ETCD_NO_SPACE;
     }
     /* While one waits that was given up already, the log does not move: more would only pile up. */
-    if (!list_empty(&a->late) || state_congested(a->state) ||
-        quorum_pending_bytes(a->quorum) > API_PENDING_BYTES_MAX) {
-        *explain = "the disk does not keep up with the writes";
+    if (!list_empty(&a->late)) {
+        *explain = TOO_SLOW;
         return ETCD_REQUEST_TOO_MANY_REQUESTS;
     }
     return quorum_is_leader(a->quorum) ? ETCD_OK : ETCD_NO_LEADER;
+}
+
+_Static_assert(WAITING_STORE_SMALL == STATE_UNFLUSHED_MAX, "the ring has no room beyond");
+
+static struct waiting_load load_of(const struct api *a)
+{
+    return (struct waiting_load){quorum_pending_bytes(a->quorum), state_unflushed_bytes(a->state)};
+}
+
+/* Those that waited are older than some that did not: the list stays in the order of due times. */
+static void propose(struct api *a, struct write *w)
+{
+    struct list *after = a->writes.prev;
+    while (after != &a->writes && CONTAINER_OF(after, struct write, link)->due_ns > w->due_ns)
+        after = after->prev;
+    list_add_tail(after->next, &w->link);
+    quorum_propose(a->quorum, &w->waiter.entry, w);
 }
 
 /*~ 4. The request becomes the body of a log entry. What must be refused is refused here; after this
@@ -202,22 +331,41 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
 void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                  size_t new_bytes)
 {
-    struct buf entry = {0};
+    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
+    struct buf *entry = &w->waiter.entry;
     const char *explain = NULL;
-    buf_reserve(&entry, request.n + 32);
-    raft_request_begin(&entry, ++a->next_id);
-    raft_request_embed(&entry, field, request);
-    enum etcd_error e = refusal(a, entry.n, new_bytes, &explain);
+    w->call = call;
+    w->new_bytes = new_bytes;
+    buf_reserve(entry, request.n + 32);
+    raft_request_begin(entry, ++a->next_id);
+    raft_request_embed(entry, field, request);
+    enum etcd_error e = refusal(a, entry->n, new_bytes, &explain);
     if (e != ETCD_OK) {
-        buf_fini(&entry);
-        rpc_fail_etcd(call, e, explain);
+        refuse_waiting(&w->waiter, e, explain);
         return;
     }
-    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
-    w->call = call;
     w->due_ns = begin_waiting(a);
-    list_add_tail(&a->writes, &w->link);
-    quorum_propose(a->quorum, &entry, w);
+    rpc_message_done(call);
+    if (waiting_may_pass(&a->waiting, entry->n, load_of(a))) {
+        propose(a, w);
+        return;
+    }
+    waiting_add(&a->waiting, &w->waiter, rpc_call_origin(call));
+    for (struct waiter *excess; (excess = waiting_excess(&a->waiting, WAITING_BYTES_MAX));)
+        refuse_waiting(excess, ETCD_REQUEST_TOO_MANY_REQUESTS, TOO_SLOW);
+}
+
+void api_turn(struct api *a)
+{
+    for (struct waiter *next; (next = waiting_next(&a->waiting, load_of(a)));) {
+        struct write *w = CONTAINER_OF(next, struct write, waiter);
+        const char *explain = NULL;
+        enum etcd_error e = refusal(a, next->entry.n, w->new_bytes, &explain);
+        if (e != ETCD_OK || rpc_gone(w->call))
+            refuse_waiting(next, e, explain);
+        else
+            propose(a, w);
+    }
 }
 
 static void answer(struct api *a, struct write *w, struct state_reply *reply)
@@ -259,6 +407,8 @@ void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
 
 void api_dropped(struct api *a, void *ctx)
 {
+    if (!ctx) /* our own: an alarm or compaction, which is asked for again */
+        return;
     struct write *w = ctx;
     struct rpc_call *call = w->call;
     (void)a;
@@ -305,12 +455,17 @@ void api_free(struct api *a)
     if (!a)
         return;
     timer_stop(a->opt.env->timers, &a->overdue);
+    compactor_free(a->compactor);
     must(list_empty(&a->reads));
+    for (struct waiter *w; (w = waiting_excess(&a->waiting, 0));)
+        refuse_waiting(w, ETCD_STOPPED, NULL);
     refuse_all(&a->writes);
     refuse_all(&a->late);
     refuse_all(&a->sweeping);
+    api_stop_hashing(a);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
+    buf_fini(&a->space.text);
     free(a);
 }
 

@@ -3,6 +3,10 @@
 #define MOAT_API_INNER_H
 
 #include "api/api.h"
+#include "api/compactor.h"
+#include "api/waiting.h"
+#include "state/alarm.h"
+#include "state/downgrade.h"
 
 struct api {
     struct api_options opt;
@@ -10,13 +14,22 @@ struct api {
     struct quorum *quorum;
     struct rpc_server *rpc;
     struct rpc_server *peer_rpc;
-    struct list writes;   /* struct write, oldest first: all have the same time limit */
-    struct list late;     /* struct write whose limit has passed, and that still may be applied */
-    struct list sweeping; /* struct write whose compaction is not swept yet */
-    struct list reads;    /* struct read that waits for quorum, oldest first */
+    struct waiting waiting; /* struct write, not proposed yet */
+    struct list writes;     /* struct write, in the order of their time limits */
+    struct list late;       /* struct write whose limit has passed, and that still may be applied */
+    struct list sweeping;   /* struct write whose compaction is not swept yet */
+    struct list reads;      /* struct read that waits for quorum, oldest first */
+    struct list hashing;    /* HashKV calls in progress */
+    size_t hashing_n;
     struct timer overdue;
+    struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
+    struct {
+        struct buf text; /* with its zero; empty: none yet */
+        uint64_t told_ns;
+    } space;                /* why the quota is used up */
+    uint64_t next_alarm_ns; /* not proposed again before */
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
@@ -45,19 +58,38 @@ void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct sl
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
 
+/* Why the quota is used up, and by which prefixes; valid until the next call. */
+const char *api_explain_space(struct api *a);
+/* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
+const char *api_cluster_version(const struct api *a);
+
+void api_stop_hashing(struct api *a);
+
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_put(void *arg, struct rpc_call *call, struct slice message);
 void serve_delete_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_txn(void *arg, struct rpc_call *call, struct slice message);
 void serve_compact(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_add(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_remove(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_update(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_promote(void *arg, struct rpc_call *call, struct slice message);
+void serve_alarm(void *arg, struct rpc_call *call, struct slice message);
+void serve_defragment(void *arg, struct rpc_call *call, struct slice message);
+void serve_downgrade(void *arg, struct rpc_call *call, struct slice message);
+void serve_hash_kv(void *arg, struct rpc_call *call, struct slice message);
+void serve_move_leader(void *arg, struct rpc_call *call, struct slice message);
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 
 /* routes (rpc_route.serve) */
 extern const struct rpc_route api_routes[];
 extern const size_t api_route_count;
+extern const struct rpc_gateway_route api_gateway[];
+extern const size_t api_gateway_count;
 extern const struct rpc_route api_peer_routes[];
 extern const size_t api_peer_route_count;
 

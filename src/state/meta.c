@@ -1,6 +1,5 @@
 #include "state/meta.h"
 
-#include "base/mem.h"
 #include "base/rd.h"
 #include "base/wr.h"
 
@@ -69,12 +68,9 @@ enum rc meta_load(struct storage *storage, struct meta *out, struct err *err)
 
 static void add(struct kv_flush *f, const char *key, struct slice value)
 {
-    if (f->n == f->cap) {
-        f->cap = f->cap ? f->cap * 2 : 16;
-        f->ops = mem_realloc(f->ops, f->cap * sizeof(*f->ops));
-    }
-    f->ops[f->n++] = (struct storage_op){
-        .table = TABLE_META, .change = STORAGE_PUT, .key = slice_str(key), .value = value};
+    kv_flush_add(
+        f, (struct storage_op){
+               .table = TABLE_META, .change = STORAGE_PUT, .key = slice_str(key), .value = value});
 }
 
 void meta_store(const struct meta *m, struct kv_flush *flush, struct buf *space)

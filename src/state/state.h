@@ -77,6 +77,8 @@ void state_read_txn(struct state *s, const struct pb_txn_request *r, struct stat
 /* Would a request that adds so many bytes exceed the quota? Flushed, unflushed and new bytes count.
  */
 bool state_over_quota(const struct state *s, size_t new_bytes);
+/* Of everything applied, what waits for storage or is on its way there. */
+size_t state_unflushed_bytes(const struct state *s);
 /* Too much waits for storage: propose nothing now. */
 bool state_congested(const struct state *s);
 bool state_swept(const struct state *s, int64_t revision);
@@ -91,6 +93,7 @@ MUST_USE enum rc state_sync(struct state *s);
 
 struct kv *state_kv(struct state *s);
 uint64_t state_applied(const struct state *s);
+uint64_t state_flushed(const struct state *s); /* the last entry that storage has */
 /* The header of a response made now. */
 struct pb_response_header state_header(const struct state *s, uint64_t raft_term);
 
