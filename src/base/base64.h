@@ -1,19 +1,16 @@
-/* base64 - bytes as letters (RFC 4648), in the two forms that etcd's clients use.
- *
- * As Go reads them: line ends are skipped, the unused bits of the last letter may be anything. */
+/* base64 - RFC 4648, both alphabets. */
 #ifndef MOAT_BASE_BASE64_H
 #define MOAT_BASE_BASE64_H
 
 #include "base/buf.h"
 #include "base/rc.h"
 
-enum base64_form {
-    BASE64_STD, /* section 4: + and /, padded with = */
-    BASE64_URL  /* section 5: - and _, without padding; line ends are refused */
-};
+/* Append the standard form of in, padded. */
+void base64_encode(struct slice in, struct buf *out);
 
-void base64_encode(enum base64_form form, struct slice in, struct buf *out);
-/* Append what in stands for. RC_MALFORMED; out is then as it was. */
-MUST_USE enum rc base64_decode(enum base64_form form, struct slice in, struct buf *out);
+/* Append what in stands for. As Go's protojson reads: the URL alphabet when in has one of its
+ * letters, padding unless the length says that there is none, line ends skipped, and the bits that
+ * nobody needs are not looked at. RC_MALFORMED, with something appended or not. */
+MUST_USE enum rc base64_decode(struct slice in, struct buf *out);
 
 #endif

@@ -3,6 +3,12 @@
 #define MOAT_KV_INNER_H
 
 #include "kv/kv.h"
+#include "kv/spans.h"
+
+struct watches {
+    struct spans listeners; /* with struct listener as members */
+    struct list due;        /* of them, those to be called for the change at hand */
+};
 
 struct kv {
     struct env *env;
@@ -31,6 +37,8 @@ struct kv {
         struct buf out; /* those in the flush that is out */
         bool last;      /* that flush ends the sweep */
     } sweep;
+
+    struct watches watches;
 };
 
 /* Is a range pinned that the sweep has to wait for? */

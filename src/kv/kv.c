@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "kv/inner.h"
+#include "kv/watch_inner.h"
 #include "wire/kv_codec.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct kv *kv_new(struct env *env, struct storage *storage)
     kv->compacted = -1;
     kv->swept = -1;
     list_init(&kv->pins);
+    watches_init(&kv->watches, env);
     return kv;
 }
 
@@ -25,6 +27,7 @@ void kv_free(struct kv *kv)
 {
     if (!kv)
         return;
+    watches_fini(&kv->watches);
     index_free(kv->index);
     ring_fini(&kv->ring);
     buf_fini(&kv->sweep.deletes);
@@ -120,6 +123,8 @@ void kv_end(struct kv *kv)
     must(kv->open);
     kv->revision = kv_open_revision(kv);
     kv->open = false;
+    if (kv->sub > 0)
+        watches_notify(kv, (size_t)kv->sub);
 }
 
 static struct revision next_revision(struct kv *kv)

@@ -45,7 +45,7 @@ void kv_begin(struct kv *kv);
 void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease);
 /* Delete every key alive in [key, range_end) as etcd reads the pair; returns how many. */
 int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end);
-void kv_end(struct kv *kv);
+void kv_end(struct kv *kv); /* tells those who watch (watch.h) */
 
 /* The encoded KeyValue of a key now; valid until the next change or flush. */
 MUST_USE enum rc kv_get(struct kv *kv, struct slice key, struct slice *encoded);

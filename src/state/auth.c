@@ -255,7 +255,7 @@ static enum etcd_error authenticate(struct applying *p, const void *request)
 /* A hash travels in base64. */
 static bool decode_hash(struct slice text, struct buf *out)
 {
-    return base64_decode(BASE64_STD, text, out) == RC_OK;
+    return base64_decode(text, out) == RC_OK;
 }
 
 static enum etcd_error user_add(struct applying *p, const void *request)
