@@ -3,6 +3,7 @@
 #define MOAT_API_INNER_H
 
 #include "api/api.h"
+#include "api/waiting.h"
 
 struct api {
     struct api_options opt;
@@ -10,13 +11,18 @@ struct api {
     struct quorum *quorum;
     struct rpc_server *rpc;
     struct rpc_server *peer_rpc;
-    struct list writes;   /* struct write, oldest first: all have the same time limit */
-    struct list late;     /* struct write whose limit has passed, and that still may be applied */
-    struct list sweeping; /* struct write whose compaction is not swept yet */
-    struct list reads;    /* struct read that waits for quorum, oldest first */
+    struct waiting waiting; /* struct write, not proposed yet */
+    struct list writes;     /* struct write, in the order of their time limits */
+    struct list late;       /* struct write whose limit has passed, and that still may be applied */
+    struct list sweeping;   /* struct write whose compaction is not swept yet */
+    struct list reads;      /* struct read that waits for quorum, oldest first */
     struct timer overdue;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
+    struct {
+        struct buf text; /* with its zero; empty: none yet */
+        uint64_t told_ns;
+    } space; /* why the quota is used up */
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
@@ -45,6 +51,9 @@ void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct sl
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
 
+/* Why the quota is used up, and by which prefixes; valid until the next call. */
+const char *api_explain_space(struct api *a);
+
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_put(void *arg, struct rpc_call *call, struct slice message);
@@ -53,6 +62,7 @@ void serve_txn(void *arg, struct rpc_call *call, struct slice message);
 void serve_compact(void *arg, struct rpc_call *call, struct slice message);
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 
 /* routes (rpc_route.serve) */
