@@ -1,5 +1,5 @@
 /* Maintenance.Status, Cluster.MemberList and the gRPC health service, for one member. */
-#include "api/inner.h"
+#include "api/access.h"
 
 #include <stdlib.h>
 
@@ -43,6 +43,20 @@ void serve_status(void *arg, struct rpc_call *call, struct slice message)
     api_reply(call, &wire_status_response, &out);
 }
 
+/* Clients ask for the members before they log in, to know where (Patroni). */
+static bool knows_caller(struct api *a, struct rpc_call *call, bool *stranger)
+{
+    struct auth_who who;
+    enum etcd_error e = access_who(a, call, &who);
+    bool nobody = auth_is_enabled(state_auth(a->state)) && who.revision == 0 && who.user.n == 0;
+    if (e == ETCD_OK && nobody && a->opt.member_list == API_MEMBERS_NONE)
+        e = ETCD_USER_EMPTY;
+    if (e != ETCD_OK)
+        access_refuse(a, call, e, NULL);
+    *stranger = nobody && a->opt.member_list == API_MEMBERS_CLIENT_URLS;
+    return e == ETCD_OK;
+}
+
 static void member_list_now(struct api *a, struct rpc_call *call, void *request)
 {
     const struct api_member *m = &a->opt.member;
@@ -56,7 +70,14 @@ static void member_list_now(struct api *a, struct rpc_call *call, void *request)
     };
     struct pb_response_header header = api_header(a);
     struct pb_member_list_response out = {.header = &header, .members = &member, .members_n = 1};
+    bool stranger = false;
     (void)request;
+    if (!knows_caller(a, call, &stranger))
+        return;
+    if (stranger) { /* just enough to log in at another member */
+        member.name = (struct slice){0};
+        member.peer_urls_n = 0;
+    }
     header.revision = 0; /* etcd's cluster service does not say it */
     api_reply(call, &wire_member_list_response, &out);
 }
