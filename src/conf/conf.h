@@ -23,6 +23,7 @@
 
 enum conf_action { CONF_RUN, CONF_VERSION, CONF_HELP };
 enum conf_cluster_state { CONF_CLUSTER_NEW, CONF_CLUSTER_EXISTING };
+enum conf_member_list { CONF_MEMBERS_FULL, CONF_MEMBERS_CLIENT_URLS, CONF_MEMBERS_NONE };
 enum conf_log_format { CONF_LOG_JSON, CONF_LOG_CONSOLE };
 enum conf_logger { CONF_LOGGER_ZAP, CONF_LOGGER_CAPNSLOG };
 
@@ -35,6 +36,14 @@ struct conf_strings {
 struct conf_member {
     char *name;
     struct conf_urls peer_urls;
+};
+
+/* What --auth-token=jwt,… says; sign_method NULL: tokens are simple ones. */
+struct conf_jwt {
+    char *sign_method; /* "RS256" … */
+    char *public_key;  /* files; NULL: not given */
+    char *private_key;
+    uint64_t ttl_s;
 };
 
 /* A sentence to log once the log is there. */
@@ -74,6 +83,12 @@ struct conf {
     uint32_t max_concurrent_streams;
     uint64_t heartbeat_interval_ms; /* no effect with one voter */
     uint64_t election_timeout_ms;   /* 5 heartbeats or more, at most 50 s */
+
+    char *auth_token; /* as given; taken apart: */
+    struct conf_jwt jwt;
+    uint64_t auth_token_ttl_s;
+    uint64_t bcrypt_cost; /* 4 to 31 */
+    enum conf_member_list auth_member_list;
 
     enum log_level log_level;
     enum conf_log_format log_format;
