@@ -17,8 +17,8 @@ enum etcd_error access_who(struct api *a, struct rpc_call *call, struct auth_who
     *out = (struct auth_who){0};
     if (!auth_is_enabled(auth) || !call->token.p)
         return ETCD_OK;
-    bool known = a->opt.jwt ? tokens_verify(a, call->token, out)
-                            : auth_find_token(auth, call->token, out);
+    bool known =
+        a->opt.jwt ? tokens_verify(a, call->token, out) : auth_find_token(auth, call->token, out);
     return known ? ETCD_OK : ETCD_INVALID_AUTH_TOKEN;
 }
 
@@ -67,7 +67,8 @@ static const char *explain_error(enum etcd_error e)
         return "authentication is on, and the call has no token: log in";
     if (e == ETCD_INVALID_AUTH_TOKEN)
         return "the token is not known here, or no longer: log in again";
-    return e == ETCD_AUTH_OLD_REVISION ? "users or roles were changed meanwhile: log in again" : NULL;
+    return e == ETCD_AUTH_OLD_REVISION ? "users or roles were changed meanwhile: log in again"
+                                       : NULL;
 }
 
 static void log_denial(struct api *a, struct rpc_call *call, const struct auth_denial *why)
@@ -78,8 +79,10 @@ static void log_denial(struct api *a, struct rpc_call *call, const struct auth_d
         append_keys(&keys, why);
     log_warn(a->opt.env->log, "auth.denied", "user", BYTES(why->user), "method",
              STR(call->method->path), "needs",
-             STR(root ? "root" : why->need == AUTH_READ ? "read" : "write"), "keys",
-             BYTES(buf_slice(&keys)));
+             STR(root                     ? "root"
+                 : why->need == AUTH_READ ? "read"
+                                          : "write"),
+             "keys", BYTES(buf_slice(&keys)));
     buf_fini(&keys);
 }
 
@@ -101,8 +104,7 @@ void access_refuse(struct api *a, struct rpc_call *call, enum etcd_error e,
 /* ---- May he ---- */
 
 static enum etcd_error judge_keys(struct api *a, struct rpc_call *call, enum auth_need need,
-                                  struct slice key, struct slice range_end,
-                                  struct auth_denial *why)
+                                  struct slice key, struct slice range_end, struct auth_denial *why)
 {
     struct auth *auth = state_auth(a->state);
     struct auth_who who;
@@ -200,8 +202,7 @@ static enum auth_need need_of(struct rpc_call *call, struct slice message)
         bsearch(call->method->path, rules, ARRAY_LEN(rules), sizeof(*rules), compare_rule);
     enum rule rule = r ? r->rule : ROOT_ALONE;
     struct pb_alarm_request alarm;
-    if (rule == ALARM &&
-        wire_decode(&wire_alarm_request, message, &call->arena, &alarm) == RC_OK &&
+    if (rule == ALARM && wire_decode(&wire_alarm_request, message, &call->arena, &alarm) == RC_OK &&
         alarm.action == PB_ALARM_ACTION_GET)
         rule = LOGIN;
     if (rule == OPEN)

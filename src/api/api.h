@@ -16,8 +16,9 @@
 #define API_PIN_BYTES_PER_MS 1024u       /* … at so many bytes a millisecond, is cut off */
 #define API_WHOLE_BYTES_MAX  (32u << 10) /* range answers up to this are built at once */
 #define API_LAZY_RANGES_MAX  16384u      /* answers being streamed at once */
+#define API_HASHES_MAX       16u         /* HashKV requests in progress */
 
-#define API_HASHES_MAX        256u         /* passwords and tokens that the pool works on */
+#define API_PASSWORDS_MAX 256u /* passwords and tokens that the pool works on */
 
 struct api;
 struct jwt;
@@ -46,8 +47,10 @@ struct api_options {
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;
-    int64_t quota_bytes;      /* as Status shows it */
-    const char *etcd_version; /* "3.7.0": what clients are told */
+    bool compact_by_revision;  /* --auto-compaction-mode */
+    int64_t compact_retention; /* revisions, or ns; 0: never by itself */
+    int64_t quota_bytes;       /* as Status shows it */
+    const char *etcd_version;  /* "3.7.0": what clients are told */
     struct http_budget *budget;
     const struct jwt *jwt; /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
     unsigned bcrypt_cost;

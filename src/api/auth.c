@@ -32,8 +32,8 @@ static const struct auth_method {
     {"/etcdserverpb.Auth/UserGet", RAFT_REQUEST_AUTH_USER_GET, &wire_auth_user_get_request, true},
     {"/etcdserverpb.Auth/UserList", RAFT_REQUEST_AUTH_USER_LIST, &wire_auth_user_list_request,
      true},
-    {"/etcdserverpb.Auth/UserDelete", RAFT_REQUEST_AUTH_USER_DELETE,
-     &wire_auth_user_delete_request, false},
+    {"/etcdserverpb.Auth/UserDelete", RAFT_REQUEST_AUTH_USER_DELETE, &wire_auth_user_delete_request,
+     false},
     {"/etcdserverpb.Auth/UserGrantRole", RAFT_REQUEST_AUTH_USER_GRANT_ROLE,
      &wire_auth_user_grant_role_request, false},
     {"/etcdserverpb.Auth/UserRevokeRole", RAFT_REQUEST_AUTH_USER_REVOKE_ROLE,
@@ -42,8 +42,8 @@ static const struct auth_method {
     {"/etcdserverpb.Auth/RoleGet", RAFT_REQUEST_AUTH_ROLE_GET, &wire_auth_role_get_request, true},
     {"/etcdserverpb.Auth/RoleList", RAFT_REQUEST_AUTH_ROLE_LIST, &wire_auth_role_list_request,
      true},
-    {"/etcdserverpb.Auth/RoleDelete", RAFT_REQUEST_AUTH_ROLE_DELETE,
-     &wire_auth_role_delete_request, false},
+    {"/etcdserverpb.Auth/RoleDelete", RAFT_REQUEST_AUTH_ROLE_DELETE, &wire_auth_role_delete_request,
+     false},
     {"/etcdserverpb.Auth/RoleGrantPermission", RAFT_REQUEST_AUTH_ROLE_GRANT_PERMISSION,
      &wire_auth_role_grant_permission_request, false},
     {"/etcdserverpb.Auth/RoleRevokePermission", RAFT_REQUEST_AUTH_ROLE_REVOKE_PERMISSION,
@@ -162,7 +162,7 @@ static void pool_submit(struct pool_work *w, void (*work)(struct pool_work *w),
 static struct pool_work *pool_work_new(struct api *a, struct rpc_call *call, struct slice name,
                                        struct slice password)
 {
-    if (a->pool_jobs >= API_HASHES_MAX) {
+    if (a->pool_jobs >= API_PASSWORDS_MAX) {
         rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
                       "too many passwords wait to be checked: try again");
         return NULL;
@@ -225,7 +225,8 @@ static void password_hashed(struct pool_work *w)
         rpc_fail(w->call, GRPC_INVALID_ARGUMENT, "etcdserver: invalid auth management",
                  "a password must not have a zero byte in it");
     else
-        rpc_fail(w->call, GRPC_UNKNOWN, "bcrypt is not available", "the system's libcrypt lacks it");
+        rpc_fail(w->call, GRPC_UNKNOWN, "bcrypt is not available",
+                 "the system's libcrypt lacks it");
     pool_work_free(w);
 }
 

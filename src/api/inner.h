@@ -3,7 +3,10 @@
 #define MOAT_API_INNER_H
 
 #include "api/api.h"
+#include "api/compactor.h"
 #include "api/waiting.h"
+#include "state/alarm.h"
+#include "state/downgrade.h"
 
 #include <stdatomic.h>
 
@@ -18,16 +21,20 @@ struct api {
     struct list late;       /* struct write whose limit has passed, and that still may be applied */
     struct list sweeping;   /* struct write whose compaction is not swept yet */
     struct list reads;      /* struct read that waits for quorum, oldest first */
+    struct list hashing;    /* HashKV calls in progress */
+    size_t hashing_n;
     struct timer overdue;
+    struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
-    size_t pool_jobs;                /* of auth.c, on their way */
-    atomic_bool closing;             /* they need not be done any more */
+    size_t pool_jobs;               /* of auth.c, on their way */
+    atomic_bool closing;            /* they need not be done any more */
     struct kept_token *kept_tokens; /* of tokens.c */
     struct {
         struct buf text; /* with its zero; empty: none yet */
         uint64_t told_ns;
-    } space; /* why the quota is used up */
+    } space;                /* why the quota is used up */
+    uint64_t next_alarm_ns; /* not proposed again before */
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
@@ -64,6 +71,10 @@ void api_read(struct api *a, struct rpc_call *call, bool serializable,
 
 /* Why the quota is used up, and by which prefixes; valid until the next call. */
 const char *api_explain_space(struct api *a);
+/* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
+const char *api_cluster_version(const struct api *a);
+
+void api_stop_hashing(struct api *a);
 
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
@@ -75,6 +86,15 @@ void serve_auth(void *arg, struct rpc_call *call, struct slice message);
 void serve_authenticate(void *arg, struct rpc_call *call, struct slice message);
 void serve_user_add(void *arg, struct rpc_call *call, struct slice message);
 void serve_user_change_password(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_add(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_remove(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_update(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_promote(void *arg, struct rpc_call *call, struct slice message);
+void serve_alarm(void *arg, struct rpc_call *call, struct slice message);
+void serve_defragment(void *arg, struct rpc_call *call, struct slice message);
+void serve_downgrade(void *arg, struct rpc_call *call, struct slice message);
+void serve_hash_kv(void *arg, struct rpc_call *call, struct slice message);
+void serve_move_leader(void *arg, struct rpc_call *call, struct slice message);
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
 void serve_usage(void *arg, struct rpc_call *call, struct slice message);

@@ -1,4 +1,5 @@
-/* tokens - JSON Web Tokens that were verified lately: a signature is checked once, not at each call.
+/* tokens - JSON Web Tokens that were verified lately: a signature is checked once, not at each
+ * call.
  *
  * A token is remembered whole, with whom it names and until when. For the files of this folder. */
 #ifndef MOAT_API_TOKENS_H

@@ -84,6 +84,7 @@ void conf_fini(struct conf *conf)
     conf_urls_fini(&conf->listen_peer_urls);
     conf_urls_fini(&conf->advertise_client_urls);
     conf_urls_fini(&conf->initial_advertise_peer_urls);
+    free(conf->auto_compaction_retention);
     free(conf->initial_cluster);
     free(conf->initial_cluster_token);
     for (size_t i = 0; i < conf->member_count; i++) {

@@ -23,6 +23,7 @@
 
 enum conf_action { CONF_RUN, CONF_VERSION, CONF_HELP };
 enum conf_cluster_state { CONF_CLUSTER_NEW, CONF_CLUSTER_EXISTING };
+enum conf_compaction { CONF_COMPACT_PERIODIC, CONF_COMPACT_REVISION };
 enum conf_member_list { CONF_MEMBERS_FULL, CONF_MEMBERS_CLIENT_URLS, CONF_MEMBERS_NONE };
 enum conf_log_format { CONF_LOG_JSON, CONF_LOG_CONSOLE };
 enum conf_logger { CONF_LOGGER_ZAP, CONF_LOGGER_CAPNSLOG };
@@ -79,7 +80,10 @@ struct conf {
     int64_t quota_backend_bytes; /* never 0; CONF_QUOTA_NONE: no limit */
     uint64_t max_request_bytes;  /* of a client's request; <= CONF_REQUEST_BYTES_MAX */
     uint64_t max_txn_ops;
-    uint64_t snapshot_count; /* entries between two raft snapshots; never 0 */
+    enum conf_compaction auto_compaction_mode;
+    char *auto_compaction_retention; /* as given */
+    int64_t auto_compaction;         /* what it says: ns, or revisions; 0: never by itself */
+    uint64_t snapshot_count;         /* entries between two raft snapshots; never 0 */
     uint32_t max_concurrent_streams;
     uint64_t heartbeat_interval_ms; /* no effect with one voter */
     uint64_t election_timeout_ms;   /* 5 heartbeats or more, at most 50 s */

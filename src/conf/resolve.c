@@ -20,6 +20,7 @@
 #define TOKEN_TTL_S_MAX         (10 * 365 * 86400ull) /* in nanoseconds it is below 2^63 */
 #define TXN_OPS_MAX             UINT32_MAX
 #define MEMBERS_MAX             CONF_URLS_MAX
+#define HOUR_NS                 (3600LL * 1000000000LL)
 
 /* Choices that etcd judges after all flags were read. */
 static enum rc check_choices(const struct conf_values *values, struct err *err)
@@ -219,6 +220,36 @@ static enum rc resolve_auth(struct conf_values *values, struct conf *conf, struc
     return conf_auth_token_parse(conf->auth_token, &values->notes, &conf->jwt, err);
 }
 
+/* A bare number counts hours or revisions; what else there is, is a duration even in the mode that
+ * counts revisions, as in etcd. */
+static enum rc resolve_compaction(struct conf *conf, struct err *err)
+{
+    const char *text = conf->auto_compaction_retention;
+    bool periodic = conf->auto_compaction_mode == CONF_COMPACT_PERIODIC;
+    size_t digits = strspn(text, "0123456789");
+    int64_t value = 0;
+    enum rc rc = RC_OK;
+    if (digits > 0 && text[digits] == '\0') {
+        for (size_t i = 0; i < digits && rc == RC_OK; i++)
+            if (__builtin_mul_overflow(value, 10, &value) ||
+                __builtin_add_overflow(value, text[i] - '0', &value))
+                rc = RC_LIMIT;
+        if (rc == RC_OK && periodic && __builtin_mul_overflow(value, HOUR_NS, &value))
+            rc = RC_LIMIT;
+    } else {
+        rc = conf_parse_duration(text, &value);
+    }
+    if (rc == RC_OK && value < 0)
+        rc = RC_INVALID;
+    if (rc != RC_OK)
+        return err_set(err, RC_INVALID,
+                       "error parsing CompactionRetention: \"%s\" is neither a number nor a "
+                       "duration such as 1h30m",
+                       text);
+    conf->auto_compaction = value;
+    return RC_OK;
+}
+
 static struct conf_member *find_member(struct conf *conf, struct slice name)
 {
     size_t at = 0;
@@ -351,6 +382,8 @@ enum rc conf_resolve(struct conf_values *values, struct conf *out, struct err *e
         rc = check_advertise(values, err);
     if (rc == RC_OK)
         rc = check_limits(values, out, err);
+    if (rc == RC_OK)
+        rc = resolve_compaction(out, err);
     if (rc == RC_OK)
         rc = resolve_auth(values, out, err);
     if (rc == RC_OK)

@@ -20,6 +20,7 @@ struct kv *kv_new(struct env *env, struct storage *storage)
     kv->swept = -1;
     list_init(&kv->pins);
     watches_init(&kv->watches, env);
+    list_init(&kv->hashing);
     return kv;
 }
 
@@ -309,6 +310,9 @@ void kv_flush_done(struct kv *kv)
     kv->flushing = 0;
     buf_clear(&kv->sweep.out);
     if (kv->sweep.last) {
+        if (kv->sweep.hashed)
+            kv_hash_remember(kv, row_hash_end(&kv->sweep.hash));
+        kv->sweep.hashed = false;
         kv->swept = kv->sweep.target;
         kv->sweep.last = kv->sweep.scanned = false;
         kv->sweep.target = kv->compacted > kv->swept ? kv->compacted : 0;
@@ -327,10 +331,16 @@ size_t kv_unflushed_ops(const struct kv *kv)
     return kv->ring.n - kv->flushing + kv->sweep.delete_n;
 }
 
+static bool hash_waits(const struct kv *kv)
+{
+    return !list_empty(&kv->hashing) &&
+           CONTAINER_OF(kv->hashing.next, struct kv_hash, link)->rows.revision > kv->flushed;
+}
+
 bool kv_flush_urgent(const struct kv *kv)
 {
     return kv->sweep.delete_n > 0 || (kv->sweep.scanned && !kv->sweep.last) ||
-           (kv->sweep.target > kv->flushed && !kv_sweep_is_pinned(kv));
+           (kv->sweep.target > kv->flushed && !kv_sweep_is_pinned(kv)) || hash_waits(kv);
 }
 
 void kv_stats(const struct kv *kv, struct kv_stats *out)

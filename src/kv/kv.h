@@ -74,7 +74,7 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out); /* appends to out */
 void kv_flush_done(struct kv *kv);
 size_t kv_unflushed_bytes(const struct kv *kv);
 size_t kv_unflushed_ops(const struct kv *kv); /* those not in a flush that is out */
-bool kv_flush_urgent(const struct kv *kv);    /* a sweep waits for a flush to go on or to end */
+bool kv_flush_urgent(const struct kv *kv);    /* a sweep or hash waits for a flush */
 
 /* ---- Compaction ---- */
 

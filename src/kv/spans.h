@@ -18,6 +18,8 @@ struct span {
     bool open_end;
     uint8_t kind;        /* the users'; spans of different kinds are different */
     uint32_t users;      /* spans_take, less spans_drop */
+    uint32_t slot;       /* the users' */
+    int64_t mark;        /* the users'; 0 at first */
     struct {             /* spans.c's own */
         uint64_t weight; /* not above the parent's */
         struct span *left;

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 
 /* All keys that begin with prefix: [prefix, end), or up to the end of all when end is empty. */
-struct span {
+struct below {
     struct slice prefix;
     struct buf end;
 };
 
-static void span_init(struct span *s, struct slice prefix)
+static void below_init(struct below *s, struct slice prefix)
 {
-    *s = (struct span){.prefix = prefix};
+    *s = (struct below){.prefix = prefix};
     buf_append_slice(&s->end, prefix);
     while (s->end.n > 0 && s->end.p[s->end.n - 1] == 0xff)
         s->end.n--;
@@ -65,20 +65,20 @@ static void add_group(struct usage *u, struct slice prefix, struct index_weight 
 
 static void split(const struct kv *kv, const struct usage_request *r, struct usage *u)
 {
-    struct span all;
+    struct below all;
     struct buf at = {0};
     struct slice key;
     struct slice group;
     unsigned steps = 0;
     bool more = true;
-    span_init(&all, buf_slice(&u->prefix));
+    below_init(&all, buf_slice(&u->prefix));
     u->total = weigh(kv, all.prefix, &all.end);
     buf_append_slice(&at, all.prefix);
     while (more && steps++ < USAGE_STEPS_MAX && u->n < r->groups_max) {
         more = index_seek(kv->index, buf_slice(&at), &key) && slice_has_prefix(key, all.prefix);
         if (more && group_of(r, all.prefix, key, &group)) {
-            struct span s;
-            span_init(&s, group);
+            struct below s;
+            below_init(&s, group);
             add_group(u, group, weigh(kv, group, &s.end));
             buf_fini(&at);
             at = s.end;

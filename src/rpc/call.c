@@ -167,7 +167,8 @@ void rpc_message_done(struct rpc_call *call)
 
 uint64_t rpc_call_origin(const struct rpc_call *call)
 {
-    return call->in.stream ? (uintptr_t)http_stream_conn(call->in.stream) : 0;
+    return call->in.stream ? (uintptr_t)http_stream_conn(call->in.stream)
+                           : (uintptr_t)call->in.carrier;
 }
 
 bool rpc_gone(const struct rpc_call *call)

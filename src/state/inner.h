@@ -2,6 +2,8 @@
 #ifndef MOAT_STATE_INNER_H
 #define MOAT_STATE_INNER_H
 
+#include "state/alarm.h"
+#include "state/downgrade.h"
 #include "state/pending.h"
 #include "state/state.h"
 
@@ -15,6 +17,8 @@ struct state {
     int64_t quota;
     struct arena arena; /* for decoding one entry */
     struct pending pending;
+    struct alarms alarms;
+    char downgrade[DOWNGRADE_VERSION_MAX];
 
     struct flush {
         struct timer timer; /* a batch is due, or to be tried again */
@@ -42,6 +46,14 @@ void apply_delete(struct state *s, const struct pb_delete_range_request *r,
 void apply_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply);
 void apply_compaction(struct state *s, const struct pb_compaction_request *r,
                       struct state_reply *reply);
+
+void apply_alarm(struct state *s, const struct pb_alarm_request *r, struct state_reply *reply);
+void apply_downgrade(struct state *s, const struct pb_downgrade_info_set_request *r,
+                     struct state_reply *reply);
+
+MUST_USE enum rc alarms_restore(struct state *s, struct err *err);
+void alarms_fini(struct state *s);
+MUST_USE enum rc downgrade_restore(struct state *s, struct err *err);
 
 /* Something was applied: a batch is due within STATE_FLUSH_MS. */
 void flush_note(struct state *s);
