@@ -77,6 +77,16 @@ static bool refuse_headers(struct http_stream *stream, const struct http_request
     return false;
 }
 
+/* As etcd takes it: from either name, "token" first, with or without "Bearer ". */
+static struct slice token_of(const struct http_request *request)
+{
+    struct slice bearer = SLICE_LIT("Bearer ");
+    struct slice token = http_request_header(request, "token");
+    if (!token.p)
+        token = http_request_header(request, "authorization");
+    return slice_has_prefix(token, bearer) ? slice_skip(token, bearer.n) : token;
+}
+
 struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
                                const struct http_request *request)
 {
@@ -91,10 +101,7 @@ struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
         buf_fini(&text);
         return NULL;
     }
-    struct slice token = http_request_header(request, "token");
-    if (!token.p) /* what comes through somebody's grpc-gateway */
-        token = http_request_header(request, "authorization");
-    struct rpc_call *call = call_new(s, method, token);
+    struct rpc_call *call = call_new(s, method, token_of(request));
     call->in.ops = &grpc_carrier;
     call->in.carrier = call;
     call->in.stream = stream;
@@ -145,9 +152,12 @@ static bool is_holding(const struct rpc_call *call)
 static void deliver(struct rpc_call *call)
 {
     struct call_inner *in = &call->in;
-    void *arg = call->server->opt.arg;
+    const struct rpc_options *opt = &call->server->opt;
+    void *arg = opt->arg;
+    in->served = true;
+    if (opt->admit && !opt->admit(arg, call, buf_slice(&in->message)))
+        return;
     if (call_takes_one(call)) {
-        in->served = true;
         call->method->serve(arg, call, buf_slice(&in->message));
         return;
     }
@@ -179,6 +189,8 @@ static struct slice take_some(struct rpc_call *call, struct slice piece)
     size_t len = __builtin_bswap32(load_u32(in->head + 1));
     size_t missing = len - in->message.n;
     size_t n = piece.n < missing ? piece.n : missing;
+    if (call->method->secret) /* growing would leave pieces of it behind */
+        buf_reserve(&in->message, missing);
     if (n > 0)
         buf_append(&in->message, piece.p, n);
     if (!call_charge(call))
