@@ -42,9 +42,11 @@ struct api_options {
     int64_t quota_bytes;       /* as Status shows it */
     const char *etcd_version;  /* "3.7.0": what clients are told */
     struct http_budget *budget;
-    bool json;                /* serve the gateway, … */
-    bool v3alpha;             /* … also below /v3alpha/ */
-    struct rpc_access access; /* on the client port */
+    bool json;                                /* serve the gateway, … */
+    bool v3alpha;                             /* … also below /v3alpha/ */
+    struct rpc_access access;                 /* on the client port */
+    bool method_seconds;                      /* --metrics=extensive */
+    void (*process_metrics)(struct buf *out); /* what /metrics says of the process; may be NULL */
 };
 
 struct api *api_new(const struct api_options *opt);
@@ -57,6 +59,9 @@ void api_free(struct api *a);
 struct http_handler *api_handler(struct api *a);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */
 struct http_handler *api_peer_handler(struct api *a);
+
+/* /metrics and the health checks alone, for --listen-metrics-urls. */
+struct http_handler *api_metrics_handler(struct api *a);
 
 /* quorum's on_apply: apply the entry to state, and answer the call that waits for it, if any. */
 void api_applied(struct api *a, const struct wal_entry *e, void *ctx);

@@ -146,6 +146,7 @@ static void deliver(struct rpc_call *call)
 {
     struct call_inner *in = &call->in;
     void *arg = call->server->opt.arg;
+    counts_receive(call, in->message.n);
     if (call_takes_one(call)) {
         in->served = true;
         call->method->serve(arg, call, buf_slice(&in->message));
