@@ -18,7 +18,17 @@
 #define API_LAZY_RANGES_MAX  16384u      /* answers being streamed at once */
 #define API_HASHES_MAX       16u         /* HashKV requests in progress */
 
+#define API_PASSWORDS_MAX 256u /* passwords and tokens that the pool works on */
+
 struct api;
+struct jwt;
+
+/* What MemberList tells who has not logged in, while auth is on. */
+enum api_member_list {
+    API_MEMBERS_FULL,
+    API_MEMBERS_CLIENT_URLS, /* IDs and client URLs: what a client needs to log in elsewhere */
+    API_MEMBERS_NONE
+};
 
 /* This member, and so far the only one. Strings borrow for the api's life. */
 struct api_member {
@@ -43,6 +53,13 @@ struct api_options {
     const char *etcd_version;   /* "3.7.0": what clients are told */
     uint64_t watch_progress_ns; /* how often quiet watches are told the revision; more than 0 */
     struct http_budget *budget;
+    bool json;                /* serve the gateway, … */
+    bool v3alpha;             /* … also below /v3alpha/ */
+    struct rpc_access access; /* on the client port */
+    const struct jwt *jwt;    /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
+    unsigned bcrypt_cost;
+    enum api_member_list member_list;
+    void (*random)(void *p, size_t n); /* fit for secrets */
 };
 
 struct api *api_new(const struct api_options *opt);

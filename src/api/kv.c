@@ -1,5 +1,5 @@
 /* The KV service (etcd's rpc.proto, service KV). */
-#include "api/inner.h"
+#include "api/access.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/wr.h"
@@ -112,7 +112,10 @@ static void reply_lazily(struct api *a, struct rpc_call *call, struct kv_range *
 
 static void range_now(struct api *a, struct rpc_call *call, void *request)
 {
+    const struct pb_range_request *r = request;
     struct kv_range range;
+    if (!access_allows(a, call, AUTH_READ, r->key, r->range_end))
+        return;
     enum etcd_error e = kv_range_open(state_kv(a->state), request, &range);
     if (e != ETCD_OK) {
         a->damaged = a->damaged || e == ETCD_CORRUPT;
@@ -189,6 +192,8 @@ void serve_delete_range(void *arg, struct rpc_call *call, struct slice message)
 
 static void read_txn_now(struct api *a, struct rpc_call *call, void *request)
 {
+    if (!access_allows_txn(a, call, request))
+        return;
     struct state_reply reply = {
         .raft_term = quorum_term(a->quorum), .room = api_reply_room(a), .unheard = rpc_gone(call)};
     rpc_body_begin(&reply.body);
@@ -197,7 +202,7 @@ static void read_txn_now(struct api *a, struct rpc_call *call, void *request)
     if (reply.error == ETCD_OK && !reply.too_large)
         rpc_reply(call, &reply.body);
     else
-        api_refuse_reply(call, &reply);
+        api_refuse_reply(a, call, &reply);
 }
 
 /* How many there are of what a txn has most of: comparisons, or operations of one branch. */

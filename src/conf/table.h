@@ -59,7 +59,8 @@ struct conf_flag {
     const char *yaml;    /* dotted path in the file; NULL: the name; "": not read from the file */
     const char *choices; /* CONF_CHOICE: "a|b" */
     const char *bad;     /* how etcd begins when it refuses a choice after reading all flags */
-    const char *since;   /* first etcd version of 3.4 … 3.7 that has it; "3.3" if gone by then */
+    const char *since;   /* first etcd version of 3.4 … 3.7 that has it; "3.3" if gone by then;
+                          * "moat": our own */
     bool secret;         /* its value stays out of the log */
 };
 
