@@ -1,6 +1,9 @@
 #include "api/api.h"
 
+#include "api/access.h"
 #include "api/inner.h"
+#include "api/tokens.h"
+#include "api/watch.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "env/metrics.h"
@@ -20,10 +23,29 @@ struct write {
     uint64_t due_ns;
     size_t new_bytes;
     int64_t sweep;
-    struct buf body; /* of an answer that waits for its sweep */
+    struct buf body;                                    /* of an answer that waits for its sweep */
+    void (*then)(void *arg, struct state_reply *reply); /* NULL: the call is answered here */
+    void *arg;
 };
 
 static const struct rpc_method methods[] = {
+    {"/etcdserverpb.Auth/AuthDisable", serve_auth},
+    {"/etcdserverpb.Auth/AuthEnable", serve_auth},
+    {"/etcdserverpb.Auth/AuthStatus", serve_auth},
+    {"/etcdserverpb.Auth/Authenticate", serve_authenticate, .secret = true},
+    {"/etcdserverpb.Auth/RoleAdd", serve_auth},
+    {"/etcdserverpb.Auth/RoleDelete", serve_auth},
+    {"/etcdserverpb.Auth/RoleGet", serve_auth},
+    {"/etcdserverpb.Auth/RoleGrantPermission", serve_auth},
+    {"/etcdserverpb.Auth/RoleList", serve_auth},
+    {"/etcdserverpb.Auth/RoleRevokePermission", serve_auth},
+    {"/etcdserverpb.Auth/UserAdd", serve_user_add, .secret = true},
+    {"/etcdserverpb.Auth/UserChangePassword", serve_user_change_password, .secret = true},
+    {"/etcdserverpb.Auth/UserDelete", serve_auth},
+    {"/etcdserverpb.Auth/UserGet", serve_auth},
+    {"/etcdserverpb.Auth/UserGrantRole", serve_auth},
+    {"/etcdserverpb.Auth/UserList", serve_auth},
+    {"/etcdserverpb.Auth/UserRevokeRole", serve_auth},
     {"/etcdserverpb.Cluster/MemberAdd", serve_member_add},
     {"/etcdserverpb.Cluster/MemberList", serve_member_list},
     {"/etcdserverpb.Cluster/MemberPromote", serve_member_promote},
@@ -40,6 +62,7 @@ static const struct rpc_method methods[] = {
     {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
     {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
     {"/etcdserverpb.Maintenance/Status", serve_status},
+    {"/etcdserverpb.Watch/Watch", NULL, &watch_ops},
     {"/grpc.health.v1.Health/Check", serve_health_check},
     {"/moatpb.Inspect/Usage", serve_usage},
 };
@@ -70,6 +93,7 @@ struct api *api_new(const struct api_options *opt)
         .gateway_v3alpha = opt->v3alpha,
         .access = opt->access,
         .arg = a,
+        .admit = access_admit,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
         .budget = opt->budget,
         .method_seconds = opt->method_seconds,
@@ -131,15 +155,19 @@ void api_reply(struct rpc_call *call, const struct wire_message *m, const void *
     rpc_reply(call, &body);
 }
 
-bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+void api_bad_message(struct rpc_call *call, enum rc rc)
 {
-    enum rc rc = wire_decode(m, in, &call->arena, out);
-    if (rc == RC_OK)
-        return true;
     rpc_fail(call, GRPC_INTERNAL,
              "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
              rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
-    return false;
+}
+
+bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+{
+    enum rc rc = wire_decode(m, in, &call->arena, out);
+    if (rc != RC_OK)
+        api_bad_message(call, rc);
+    return rc == RC_OK;
 }
 
 size_t api_reply_room(const struct api *a)
@@ -149,11 +177,11 @@ size_t api_reply_room(const struct api *a)
     return !budget || left > STATE_REPLY_BYTES_MAX ? STATE_REPLY_BYTES_MAX : (size_t)left;
 }
 
-void api_refuse_reply(struct rpc_call *call, struct state_reply *reply)
+void api_refuse_reply(struct api *a, struct rpc_call *call, struct state_reply *reply)
 {
     buf_fini(&reply->body);
     if (reply->error != ETCD_OK)
-        rpc_fail_etcd(call, reply->error, NULL);
+        access_refuse(a, call, reply->error, &reply->denial);
     else /* the text is that of ranges beyond 4 GiB (rpc_reply_source) */
         rpc_fail(call, GRPC_RESOURCE_EXHAUSTED, "etcdserver: response is too large",
                  "what the request writes has been written; ask for less in one answer");
@@ -197,11 +225,21 @@ static bool is_overdue(void *arg, struct waiter *waiter)
     return CONTAINER_OF(waiter, struct write, waiter)->due_ns <= *now;
 }
 
+/* The last that happens to a write: it is gone with its call. */
+static void refuse_write(struct write *w, enum etcd_error e, const char *explain)
+{
+    struct state_reply reply = {.error = e == ETCD_OK ? ETCD_CANCELED : e};
+    if (w->then)
+        w->then(w->arg, &reply);
+    else
+        rpc_fail_etcd(w->call, reply.error, explain);
+}
+
 static void refuse_waiting(struct waiter *waiter, enum etcd_error e, const char *explain)
 {
     struct write *w = CONTAINER_OF(waiter, struct write, waiter);
     buf_fini(&waiter->entry);
-    rpc_fail_etcd(w->call, e, explain);
+    refuse_write(w, e, explain);
 }
 
 static void give_up_waiting(struct api *a, uint64_t now)
@@ -307,6 +345,7 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         return ETCD_NO_SPACE;
     }
     if (new_bytes > 0 && state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE)) {
+        a->next_alarm_ns = 0; /* the one proposed is there: disarmed, it may be raised at once */
         *explain = api_explain_space(a);
         return ETCD_NO_SPACE;
     }
@@ -340,33 +379,76 @@ static void propose(struct api *a, struct write *w)
     quorum_propose(a->quorum, &w->waiter.entry, w);
 }
 
-/*~ 4. The request becomes the body of a log entry. What must be refused is refused here; after this
- * the call waits until its entry comes back, in api_applied or api_dropped. */
-void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
-                 size_t new_bytes)
+/* The entry is whole: it goes on its way, now or when there is room. */
+static void send_off(struct api *a, struct write *w)
 {
-    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
     struct buf *entry = &w->waiter.entry;
-    const char *explain = NULL;
-    w->call = call;
-    w->new_bytes = new_bytes;
-    buf_reserve(entry, request.n + 32);
-    raft_request_begin(entry, ++a->next_id);
-    raft_request_embed(entry, field, request);
-    enum etcd_error e = refusal(a, entry->n, new_bytes, &explain);
-    if (e != ETCD_OK) {
-        refuse_waiting(&w->waiter, e, explain);
-        return;
-    }
     w->due_ns = begin_waiting(a);
-    rpc_message_done(call);
+    rpc_message_done(w->call);
     if (waiting_may_pass(&a->waiting, entry->n, load_of(a))) {
         propose(a, w);
         return;
     }
-    waiting_add(&a->waiting, &w->waiter, rpc_call_origin(call));
+    waiting_add(&a->waiting, &w->waiter, rpc_call_origin(w->call));
     for (struct waiter *excess; (excess = waiting_excess(&a->waiting, WAITING_BYTES_MAX));)
         refuse_waiting(excess, ETCD_REQUEST_TOO_MANY_REQUESTS, TOO_SLOW);
+}
+
+static struct write *make_write(struct api *a, struct rpc_call *call, const struct auth_who *who,
+                                uint32_t field, struct slice request)
+{
+    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
+    struct buf *entry = &w->waiter.entry;
+    w->call = call;
+    buf_reserve(entry, request.n + who->user.n + 48);
+    raft_request_begin_as(entry, ++a->next_id, who->user, who->revision);
+    raft_request_embed(entry, field, request);
+    return w;
+}
+
+/*~ 4. The request becomes the body of a log entry, with the name of who asks. What must be refused
+ * is refused here; after this the call waits until its entry comes back, in api_applied or
+ * api_dropped. */
+void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
+                 size_t new_bytes)
+{
+    struct auth_denial why = {0};
+    struct auth_who who;
+    const char *explain = NULL;
+    enum etcd_error e = access_who(a, call, &who);
+    if (e != ETCD_OK) {
+        access_refuse(a, call, e, NULL);
+        return;
+    }
+    struct write *w = make_write(a, call, &who, field, request);
+    w->new_bytes = new_bytes;
+    e = refusal(a, w->waiter.entry.n, new_bytes, &explain);
+    if (e != ETCD_OK) {
+        refuse_waiting(&w->waiter, e, explain);
+        return;
+    }
+    e = auth_judge(a->state, &who, field, request, &why); /* and once more when it is applied */
+    if (e != ETCD_OK) {
+        buf_fini(&w->waiter.entry);
+        access_refuse(a, call, e, &why);
+        return;
+    }
+    send_off(a, w);
+}
+
+void api_propose_then(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
+                      void (*then)(void *arg, struct state_reply *reply), void *arg)
+{
+    static const struct auth_who nobody = {0};
+    struct write *w = make_write(a, call, &nobody, field, request);
+    const char *explain = NULL;
+    w->then = then;
+    w->arg = arg;
+    enum etcd_error e = refusal(a, w->waiter.entry.n, 0, &explain);
+    if (e != ETCD_OK)
+        refuse_waiting(&w->waiter, e, explain);
+    else
+        send_off(a, w);
 }
 
 void api_turn(struct api *a)
@@ -385,9 +467,14 @@ void api_turn(struct api *a)
 static void answer(struct api *a, struct write *w, struct state_reply *reply)
 {
     struct rpc_call *call = w->call;
+    if (w->then) {
+        finish_write(w);
+        w->then(w->arg, reply);
+        return;
+    }
     if (reply->error != ETCD_OK || reply->too_large) {
         finish_write(w);
-        api_refuse_reply(call, reply);
+        api_refuse_reply(a, call, reply);
         return;
     }
     if (reply->sweep != 0 && !state_swept(a->state, reply->sweep)) {
@@ -424,10 +511,9 @@ void api_dropped(struct api *a, void *ctx)
     if (!ctx) /* our own: an alarm or compaction, which is asked for again */
         return;
     struct write *w = ctx;
-    struct rpc_call *call = w->call;
     finish_write(w);
     env_count(a->opt.env, proposals_failed, 1);
-    rpc_fail_etcd(call, ETCD_LEADER_CHANGED, NULL);
+    refuse_write(w, ETCD_LEADER_CHANGED, NULL);
 }
 
 void api_flushed(struct api *a)
@@ -458,9 +544,8 @@ static void refuse_all(struct list *writes)
 {
     for (struct list *item = list_pop(writes); item; item = list_pop(writes)) {
         struct write *w = CONTAINER_OF(item, struct write, link);
-        struct rpc_call *call = w->call;
         buf_fini(&w->body);
-        rpc_fail_etcd(call, ETCD_STOPPED, NULL);
+        refuse_write(w, ETCD_STOPPED, NULL);
     }
 }
 
@@ -471,6 +556,8 @@ void api_free(struct api *a)
     timer_stop(a->opt.env->timers, &a->overdue);
     compactor_free(a->compactor);
     must(list_empty(&a->reads));
+    atomic_store(&a->closing, true);
+    worker_drain(a->opt.env->workers, LANE_POOL);
     for (struct waiter *w; (w = waiting_excess(&a->waiting, 0));)
         refuse_waiting(w, ETCD_STOPPED, NULL);
     refuse_all(&a->writes);
@@ -481,6 +568,7 @@ void api_free(struct api *a)
     rpc_server_free(a->peer_rpc);
     rpc_server_free(a->metrics_rpc);
     buf_fini(&a->space.text);
+    tokens_free(a);
     free(a);
 }
 

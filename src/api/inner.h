@@ -8,6 +8,8 @@
 #include "state/alarm.h"
 #include "state/downgrade.h"
 
+#include <stdatomic.h>
+
 enum health_type { HEALTH_LIVEZ, HEALTH_READYZ, HEALTH_TYPES };
 #define HEALTH_CHECKS 4
 
@@ -29,6 +31,9 @@ struct api {
     struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
+    size_t pool_jobs;               /* of auth.c, on their way */
+    atomic_bool closing;            /* they need not be done any more */
+    struct kept_token *kept_tokens; /* of tokens.c */
     struct {
         struct buf text; /* with its zero; empty: none yet */
         uint64_t told_ns;
@@ -49,6 +54,8 @@ struct pb_response_header api_header(const struct api *a);
 /* Encode msg and answer with it. */
 void api_reply(struct rpc_call *call, const struct wire_message *m, const void *msg);
 
+/* Refuse what is no message (wire_decode's rc). */
+void api_bad_message(struct rpc_call *call, enum rc rc);
 /* Decode into out (in the call's arena); answers the call and returns false when it cannot be. */
 MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in,
                          void *out);
@@ -56,11 +63,17 @@ MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, st
 /* Bytes of pairs that an answer which is built at once may hold now. */
 size_t api_reply_room(const struct api *a);
 /* Answer with a reply's error, or that it is too large. */
-void api_refuse_reply(struct rpc_call *call, struct state_reply *reply);
+void api_refuse_reply(struct api *a, struct rpc_call *call, struct state_reply *reply);
 
 /* Propose the client's request as an entry; answers the call, now (a refusal) or later. */
 void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                  size_t new_bytes);
+
+/* The same, of nobody in particular; then() answers the call, whatever becomes of the entry: the
+ * reply has an error when it was refused or dropped. Its body, with room for the frame, is then()'s
+ * to take or free. */
+void api_propose_then(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
+                      void (*then)(void *arg, struct state_reply *reply), void *arg);
 
 /* Run fn once a linearizable read may; it answers the call. */
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
@@ -79,6 +92,10 @@ void serve_put(void *arg, struct rpc_call *call, struct slice message);
 void serve_delete_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_txn(void *arg, struct rpc_call *call, struct slice message);
 void serve_compact(void *arg, struct rpc_call *call, struct slice message);
+void serve_auth(void *arg, struct rpc_call *call, struct slice message);
+void serve_authenticate(void *arg, struct rpc_call *call, struct slice message);
+void serve_user_add(void *arg, struct rpc_call *call, struct slice message);
+void serve_user_change_password(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_add(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_remove(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_update(void *arg, struct rpc_call *call, struct slice message);

@@ -6,12 +6,14 @@
 #include "api/api.h"
 #include "app/datadir.h"
 #include "app/ids.h"
+#include "app/jwt_load.h"
 #include "app/logger.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "env/metrics.h"
 #include "io/listener.h"
 #include "io/process.h"
+#include "io/random.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -35,6 +37,7 @@ struct server {
     struct quorum *quorum;
     struct wal *wal;
     struct api *api;
+    struct jwt *jwt; /* NULL: tokens are simple ones */
     struct http_budget budget;
     struct metrics metrics;
     uint64_t leader; /* as last seen */
@@ -254,6 +257,11 @@ static void compute_ids(struct server *s)
     s->cluster_id = ids_cluster(members, 1);
 }
 
+static uint64_t token_ttl_ns(const struct conf *c)
+{
+    return c->jwt.sign_method ? 0 : c->auth_token_ttl_s * NS_PER_S;
+}
+
 static enum rc open_state(struct server *s, struct state_restored *restored, struct err *err)
 {
     const struct conf *c = s->conf;
@@ -272,6 +280,7 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
                                                  .cluster_id = s->cluster_id,
                                                  .member_id = s->member_id,
                                                  .quota_bytes = c->quota_backend_bytes,
+                                                 .token_ttl_ns = token_ttl_ns(c),
                                                  .arg = s,
                                                  .configuration = on_configuration,
                                                  .on_flushed = on_flushed,
@@ -303,6 +312,7 @@ static void make_api(struct server *s)
         .compact_retention = c->auto_compaction,
         .quota_bytes = c->quota_backend_bytes,
         .etcd_version = CONF_ETCD_VERSION,
+        .watch_progress_ns = (uint64_t)c->watch_progress_ns,
         .budget = &s->budget,
         .json = c->enable_grpc_gateway,
         .v3alpha = c->enable_v3alpha,
@@ -312,7 +322,11 @@ static void make_api(struct server *s)
                    .hosts = (const char *const *)c->host_whitelist.v,
                    .host_count = c->host_whitelist.n},
         .method_seconds = c->metrics == CONF_METRICS_EXTENSIVE,
-        .process_metrics = io_process_metrics});
+        .process_metrics = io_process_metrics,
+        .jwt = s->jwt,
+        .bcrypt_cost = (unsigned)c->bcrypt_cost,
+        .member_list = (enum api_member_list)c->auth_member_list,
+        .random = io_random});
 }
 
 static enum rc open_log(struct server *s, const struct state_restored *restored, struct err *err)
@@ -434,7 +448,10 @@ static void advise(struct err *err)
 
 static enum rc start(struct server *s, struct err *err)
 {
-    enum rc rc = open_data(s, err);
+    enum rc rc = jwt_load(&s->conf->jwt, &s->jwt, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = open_data(s, err);
     if (rc != RC_OK)
         advise(err);
     else
@@ -492,6 +509,7 @@ static void finish(struct server *s)
         io_loop_close_conns(s->loop);
     quorum_free(s->quorum); /* reads that still wait for it are refused */
     api_free(s->api);
+    jwt_free(s->jwt);
     if (s->wal)
         wal_close(s->wal);
     state_free(s->state);

@@ -24,6 +24,7 @@
 enum conf_action { CONF_RUN, CONF_VERSION, CONF_HELP };
 enum conf_cluster_state { CONF_CLUSTER_NEW, CONF_CLUSTER_EXISTING };
 enum conf_compaction { CONF_COMPACT_PERIODIC, CONF_COMPACT_REVISION };
+enum conf_member_list { CONF_MEMBERS_FULL, CONF_MEMBERS_CLIENT_URLS, CONF_MEMBERS_NONE };
 enum conf_log_format { CONF_LOG_JSON, CONF_LOG_CONSOLE };
 enum conf_metrics { CONF_METRICS_BASIC, CONF_METRICS_EXTENSIVE };
 enum conf_logger { CONF_LOGGER_ZAP, CONF_LOGGER_CAPNSLOG };
@@ -37,6 +38,14 @@ struct conf_strings {
 struct conf_member {
     char *name;
     struct conf_urls peer_urls;
+};
+
+/* What --auth-token=jwt,… says; sign_method NULL: tokens are simple ones. */
+struct conf_jwt {
+    char *sign_method; /* "RS256" … */
+    char *public_key;  /* files; NULL: not given */
+    char *private_key;
+    uint64_t ttl_s;
 };
 
 /* A sentence to log once the log is there. */
@@ -89,6 +98,12 @@ struct conf {
     struct conf_strings cors;           /* origins; "*": all */
     struct conf_strings host_whitelist; /* names; "*": all */
     enum conf_metrics metrics;
+    int64_t watch_progress_ns; /* at least 100 ms */
+    char *auth_token;          /* as given; taken apart: */
+    struct conf_jwt jwt;
+    uint64_t auth_token_ttl_s;
+    uint64_t bcrypt_cost; /* 4 to 31 */
+    enum conf_member_list auth_member_list;
 
     enum log_level log_level;
     enum conf_log_format log_format;

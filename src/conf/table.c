@@ -13,7 +13,6 @@
 /* Why a flag does not work yet, or changes nothing. Ends a sentence after a colon. */
 static const char no_tls[] = "it serves plaintext only, TLS comes with a later one";
 static const char no_discovery[] = "it does not look for other members, name them yourself";
-static const char no_auth[] = "users and roles come with a later one";
 static const char no_v2[] = "the v2 API comes with a later one";
 static const char no_proxy[] = "the v2 proxy comes with a later one";
 static const char no_members[] = "it runs a single member";
@@ -258,12 +257,15 @@ const struct conf_flag conf_flags[] = {
      "CA that clients' certificates must come from", .yaml = CLIENT_TLS "trusted-ca-file",
      .why = no_tls, .since = "3.4"},
 
-    {"auth-token", CONF_AUTH, CONF_STRING, CONF_LATER, "simple", NONE,
-     "kind of login token, and its options", .why = no_auth, .since = "3.4"},
-    {"auth-token-ttl", CONF_AUTH, CONF_UINT, CONF_LATER, "300", NONE,
-     "seconds that a simple token lasts", .why = no_auth, .since = "3.4"},
-    {"bcrypt-cost", CONF_AUTH, CONF_UINT, CONF_LATER, "10", NONE,
-     "cost of hashing a password, 4 to 31", .why = no_auth, .since = "3.4"},
+    {"auth-member-list", CONF_AUTH, CONF_CHOICE, CONF_WORKS, "client-urls",
+     FIELD(auth_member_list), "what MemberList tells before login, while authentication is on",
+     .choices = "full|client-urls|none", .since = "moat"},
+    {"auth-token", CONF_AUTH, CONF_STRING, CONF_WORKS, "simple", FIELD(auth_token),
+     "simple, or jwt,sign-method=M,priv-key=FILE,pub-key=FILE,ttl=5m", .since = "3.4"},
+    {"auth-token-ttl", CONF_AUTH, CONF_UINT, CONF_WORKS, "300", FIELD(auth_token_ttl_s),
+     "seconds that a simple token lasts after its last use", .since = "3.4"},
+    {"bcrypt-cost", CONF_AUTH, CONF_UINT, CONF_WORKS, "10", FIELD(bcrypt_cost),
+     "cost of hashing a password, 4 to 31", .since = "3.4"},
 
     {"enable-pprof", CONF_MONITOR, CONF_BOOL, CONF_NO_EFFECT, "false", NONE,
      "serve the Go runtime's profiles", .why = "there is no Go runtime to profile",
@@ -344,8 +346,9 @@ const struct conf_flag conf_flags[] = {
     {"experimental-txn-mode-write-with-shared-buffer", CONF_FEATURES, CONF_BOOL, CONF_NO_EFFECT,
      "true", NONE, "share a buffer between reads and writes of a transaction",
      .why = "no such buffer is ever copied", .since = "3.5"},
-    {"watch-progress-notify-interval", CONF_FEATURES, CONF_DURATION, CONF_LATER, "10m0s", NONE,
-     "how often a quiet watch is told the revision", .why = "the interval is not adjustable",
+    {"watch-progress-notify-interval", CONF_FEATURES, CONF_DURATION, CONF_WORKS, "10m0s",
+     FIELD(watch_progress_ns),
+     "how often a quiet watch that asks for it is told the revision; at least 100ms",
      .since = "3.4"},
 
     {"enable-v2", CONF_V2, CONF_BOOL, CONF_LATER, "false", NONE, "serve the v2 API", .why = no_v2,

@@ -141,6 +141,7 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .txn_ops_max = 128,
         .quota_bytes = opt->quota,
         .etcd_version = "3.7.0",
+        .watch_progress_ns = LAB_PROGRESS_NS,
         .budget = &l->budget,
         .json = true});
     api_attach(l->api, l->state, l->quorum);

@@ -13,6 +13,7 @@
 #define LAB_CLUSTER       0xc1u
 #define LAB_MEMBER        0x3eu
 #define LAB_REQUEST_BYTES (64u << 10)
+#define LAB_PROGRESS_NS   ((uint64_t)10 * NS_PER_S)
 
 struct lab {
     struct env env;
