@@ -2,6 +2,7 @@
 #ifndef MOAT_STATE_INNER_H
 #define MOAT_STATE_INNER_H
 
+#include "state/lessor.h"
 #include "state/pending.h"
 #include "state/state.h"
 
@@ -14,6 +15,8 @@ struct state {
     int64_t quota;
     struct arena arena; /* for decoding one entry */
     struct pending pending;
+    struct leases leases;
+    struct lessor lessor;
 
     struct flush {
         struct timer timer; /* a batch is due, or to be tried again */
@@ -41,6 +44,18 @@ void apply_delete(struct state *s, const struct pb_delete_range_request *r,
 void apply_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply);
 void apply_compaction(struct state *s, const struct pb_compaction_request *r,
                       struct state_reply *reply);
+
+void apply_lease_grant(struct state *s, const struct pb_lease_grant_request *r,
+                       struct state_reply *reply);
+void apply_lease_revoke(struct state *s, const struct pb_lease_revoke_request *r,
+                        struct state_reply *reply);
+void apply_lease_expire(struct state *s, const struct pb_lease_expire_request *r);
+void apply_lease_checkpoint(struct state *s, const struct pb_lease_checkpoint_request *r);
+
+void lease_init(struct state *s);
+void lease_fini(struct state *s);
+/* Load the leases; before the keys, which are bound to them. */
+MUST_USE enum rc lease_restore(struct state *s, struct err *err);
 
 /* Something was applied: a batch is due within STATE_FLUSH_MS. */
 void flush_note(struct state *s);

@@ -16,6 +16,7 @@ struct state *state_new(const struct state_options *opt)
     s->env = opt->env;
     s->kv = kv_new(opt->env, opt->storage);
     s->quota = opt->quota_bytes;
+    lease_init(s);
     flush_init(s);
     return s;
 }
@@ -25,6 +26,7 @@ void state_free(struct state *s)
     if (!s)
         return;
     flush_fini(s);
+    lease_fini(s);
     kv_free(s->kv);
     pending_fini(&s->pending);
     arena_fini(&s->arena);
@@ -36,6 +38,8 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
     struct meta meta = {0};
     struct storage_stats stats;
     enum rc rc = meta_load(s->opt.storage, &meta, err);
+    if (rc == RC_OK)
+        rc = lease_restore(s, err);
     if (rc == RC_OK)
         rc = kv_restore(s->kv, &meta.marks, err);
     if (rc != RC_OK)
@@ -60,6 +64,10 @@ static void dispatch(struct state *s, const struct raft_request *r, struct state
         struct pb_delete_range_request delete_range;
         struct pb_txn_request txn;
         struct pb_compaction_request compaction;
+        struct pb_lease_grant_request lease_grant;
+        struct pb_lease_revoke_request lease_revoke;
+        struct pb_lease_expire_request lease_expire;
+        struct pb_lease_checkpoint_request lease_checkpoint;
     } m;
     enum rc rc = RC_OK;
     switch (r->field) {
@@ -82,6 +90,26 @@ static void dispatch(struct state *s, const struct raft_request *r, struct state
         rc = wire_decode(&wire_compaction_request, r->body, &s->arena, &m.compaction);
         if (rc == RC_OK)
             apply_compaction(s, &m.compaction, reply);
+        break;
+    case RAFT_REQUEST_LEASE_GRANT:
+        rc = wire_decode(&wire_lease_grant_request, r->body, &s->arena, &m.lease_grant);
+        if (rc == RC_OK)
+            apply_lease_grant(s, &m.lease_grant, reply);
+        break;
+    case RAFT_REQUEST_LEASE_REVOKE:
+        rc = wire_decode(&wire_lease_revoke_request, r->body, &s->arena, &m.lease_revoke);
+        if (rc == RC_OK)
+            apply_lease_revoke(s, &m.lease_revoke, reply);
+        break;
+    case RAFT_REQUEST_LEASE_EXPIRE:
+        rc = wire_decode(&wire_lease_expire_request, r->body, &s->arena, &m.lease_expire);
+        if (rc == RC_OK)
+            apply_lease_expire(s, &m.lease_expire);
+        break;
+    case RAFT_REQUEST_LEASE_CHECKPOINT:
+        rc = wire_decode(&wire_lease_checkpoint_request, r->body, &s->arena, &m.lease_checkpoint);
+        if (rc == RC_OK)
+            apply_lease_checkpoint(s, &m.lease_checkpoint);
         break;
     default:
         log_debug(s->env->log, "state.unknown_request", "field", U64(r->field));
@@ -136,6 +164,16 @@ struct kv *state_kv(struct state *s)
     return s->kv;
 }
 
+struct leases *state_leases(struct state *s)
+{
+    return &s->leases;
+}
+
+struct lessor *state_lessor(struct state *s)
+{
+    return &s->lessor;
+}
+
 uint64_t state_applied(const struct state *s)
 {
     return s->applied;
@@ -163,6 +201,7 @@ uint64_t state_hash(struct state *s)
 {
     uint64_t h = 0xcbf29ce484222325u;
     h ^= (uint64_t)kv_revision(s->kv) * 31 + (uint64_t)kv_compacted(s->kv);
+    h ^= leases_hash(&s->leases);
     enum rc rc = kv_each(s->kv, SLICE_LIT("\0"), SLICE_LIT("\0"), hash_one, &h);
     return rc == RC_OK ? h : 0;
 }

@@ -1,10 +1,10 @@
 /* state - the one replicated state machine.
  *
- * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys, and later
- * leases, users, alarms and members, here and nowhere else, deterministically. Changes gather and
- * go to storage in batches: one transaction holds them, the applied index with its term, the
- * configuration and the revision, always at the border between two entries (docs/ARCHITECTURE.md,
- * Storage).
+ * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys and
+ * leases, and later users, alarms and members, here and nowhere else, deterministically. Changes
+ * gather and go to storage in batches: one transaction holds them, the applied index with its term,
+ * the configuration and the revision, always at the border between two entries
+ * (docs/ARCHITECTURE.md, Storage).
  *
  * Before an entry is proposed its request is judged (state/check.h) and the quota asked; what an
  * entry must find when applied, later entries may have changed, is judged again in state_apply. */
@@ -22,6 +22,8 @@
 #define STATE_REPLY_BYTES_MAX (128u << 20) /* of pairs in the answer to a transaction or delete */
 #define STATE_QUOTA_OVERHEAD  256u /* bytes etcd counts for each pair beside key and value */
 
+struct leases;
+struct lessor;
 struct state;
 
 struct state_options {
@@ -92,6 +94,8 @@ bool state_turn(struct state *s);
 MUST_USE enum rc state_sync(struct state *s);
 
 struct kv *state_kv(struct state *s);
+struct leases *state_leases(struct state *s);
+struct lessor *state_lessor(struct state *s);
 uint64_t state_applied(const struct state *s);
 /* The header of a response made now. */
 struct pb_response_header state_header(const struct state *s, uint64_t raft_term);
