@@ -9,12 +9,15 @@
 #include <stdlib.h>
 
 #define OVERDUE_LOOK_MS 500u
+#define TOO_SLOW        "the disk does not keep up with the writes"
 
-/* A proposed request; lives in its call's arena. */
+/* A request to be proposed; lives in its call's arena. First it may wait, then it is proposed. */
 struct write {
+    struct waiter waiter;
     struct list link; /* in writes, then in late (answered early), perhaps in sweeping */
     struct rpc_call *call;
     uint64_t due_ns;
+    size_t new_bytes;
     int64_t sweep;
     struct buf body; /* of an answer that waits for its sweep */
 };
@@ -40,6 +43,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->late);
     list_init(&a->sweeping);
     list_init(&a->reads);
+    waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
     a->next_id = rng_u64(opt->env->rng);
     a->rpc = rpc_server_new(&(struct rpc_options){
@@ -156,15 +160,35 @@ static void give_up_writes(struct api *a, uint64_t now)
     }
 }
 
+static bool is_overdue(void *arg, struct waiter *waiter)
+{
+    const uint64_t *now = arg;
+    return CONTAINER_OF(waiter, struct write, waiter)->due_ns <= *now;
+}
+
+static void refuse_waiting(struct waiter *waiter, enum etcd_error e, const char *explain)
+{
+    struct write *w = CONTAINER_OF(waiter, struct write, waiter);
+    buf_fini(&waiter->entry);
+    rpc_fail_etcd(w->call, e, explain);
+}
+
+static void give_up_waiting(struct api *a, uint64_t now)
+{
+    for (struct waiter *w; (w = waiting_old(&a->waiting, is_overdue, &now));)
+        refuse_waiting(w, ETCD_REQUEST_TOO_MANY_REQUESTS, "it was not written: " TOO_SLOW);
+}
+
 static void give_up_reads(struct api *a, uint64_t now);
 
 static void look_for_overdue(struct timer *t)
 {
     struct api *a = CONTAINER_OF(t, struct api, overdue);
     uint64_t now = env_now_ns(a->opt.env);
+    give_up_waiting(a, now);
     give_up_writes(a, now);
     give_up_reads(a, now);
-    if (!list_empty(&a->writes) || !list_empty(&a->reads))
+    if (!waiting_empty(&a->waiting) || !list_empty(&a->writes) || !list_empty(&a->reads))
         env_after(a->opt.env, &a->overdue, (uint64_t)OVERDUE_LOOK_MS * NS_PER_MS);
 }
 
@@ -189,12 +213,28 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         return ETCD_NO_SPACE;
     }
     /* While one waits that was given up already, the log does not move: more would only pile up. */
-    if (!list_empty(&a->late) || state_congested(a->state) ||
-        quorum_pending_bytes(a->quorum) > API_PENDING_BYTES_MAX) {
-        *explain = "the disk does not keep up with the writes";
+    if (!list_empty(&a->late)) {
+        *explain = TOO_SLOW;
         return ETCD_REQUEST_TOO_MANY_REQUESTS;
     }
     return quorum_is_leader(a->quorum) ? ETCD_OK : ETCD_NO_LEADER;
+}
+
+_Static_assert(WAITING_STORE_SMALL == STATE_UNFLUSHED_MAX, "the ring has no room beyond");
+
+static struct waiting_load load_of(const struct api *a)
+{
+    return (struct waiting_load){quorum_pending_bytes(a->quorum), state_unflushed_bytes(a->state)};
+}
+
+/* Those that waited are older than some that did not: the list stays in the order of due times. */
+static void propose(struct api *a, struct write *w)
+{
+    struct list *after = a->writes.prev;
+    while (after != &a->writes && CONTAINER_OF(after, struct write, link)->due_ns > w->due_ns)
+        after = after->prev;
+    list_add_tail(after->next, &w->link);
+    quorum_propose(a->quorum, &w->waiter.entry, w);
 }
 
 /*~ 4. The request becomes the body of a log entry. What must be refused is refused here; after this
@@ -202,22 +242,41 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
 void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                  size_t new_bytes)
 {
-    struct buf entry = {0};
+    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
+    struct buf *entry = &w->waiter.entry;
     const char *explain = NULL;
-    buf_reserve(&entry, request.n + 32);
-    raft_request_begin(&entry, ++a->next_id);
-    raft_request_embed(&entry, field, request);
-    enum etcd_error e = refusal(a, entry.n, new_bytes, &explain);
+    w->call = call;
+    w->new_bytes = new_bytes;
+    buf_reserve(entry, request.n + 32);
+    raft_request_begin(entry, ++a->next_id);
+    raft_request_embed(entry, field, request);
+    enum etcd_error e = refusal(a, entry->n, new_bytes, &explain);
     if (e != ETCD_OK) {
-        buf_fini(&entry);
-        rpc_fail_etcd(call, e, explain);
+        refuse_waiting(&w->waiter, e, explain);
         return;
     }
-    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
-    w->call = call;
     w->due_ns = begin_waiting(a);
-    list_add_tail(&a->writes, &w->link);
-    quorum_propose(a->quorum, &entry, w);
+    rpc_message_done(call);
+    if (waiting_may_pass(&a->waiting, entry->n, load_of(a))) {
+        propose(a, w);
+        return;
+    }
+    waiting_add(&a->waiting, &w->waiter, rpc_call_origin(call));
+    for (struct waiter *excess; (excess = waiting_excess(&a->waiting, WAITING_BYTES_MAX));)
+        refuse_waiting(excess, ETCD_REQUEST_TOO_MANY_REQUESTS, TOO_SLOW);
+}
+
+void api_turn(struct api *a)
+{
+    for (struct waiter *next; (next = waiting_next(&a->waiting, load_of(a)));) {
+        struct write *w = CONTAINER_OF(next, struct write, waiter);
+        const char *explain = NULL;
+        enum etcd_error e = refusal(a, next->entry.n, w->new_bytes, &explain);
+        if (e != ETCD_OK || rpc_gone(w->call))
+            refuse_waiting(next, e, explain);
+        else
+            propose(a, w);
+    }
 }
 
 static void answer(struct api *a, struct write *w, struct state_reply *reply)
@@ -306,6 +365,8 @@ void api_free(struct api *a)
         return;
     timer_stop(a->opt.env->timers, &a->overdue);
     must(list_empty(&a->reads));
+    for (struct waiter *w; (w = waiting_excess(&a->waiting, 0));)
+        refuse_waiting(w, ETCD_STOPPED, NULL);
     refuse_all(&a->writes);
     refuse_all(&a->late);
     refuse_all(&a->sweeping);

@@ -11,12 +11,11 @@
 #include "rpc/rpc.h"
 #include "state/state.h"
 
-#define API_REQUEST_MS_MAX    7000u        /* etcd's: 5 s and two election timeouts */
-#define API_PIN_MS_MAX        30000u       /* an answer that is read more slowly than this, … */
-#define API_PIN_BYTES_PER_MS  1024u        /* … at so many bytes a millisecond, is cut off */
-#define API_WHOLE_BYTES_MAX   (32u << 10)  /* range answers up to this are built at once */
-#define API_PENDING_BYTES_MAX (256u << 20) /* of proposals on their way; above: refused */
-#define API_LAZY_RANGES_MAX   16384u       /* answers being streamed at once */
+#define API_REQUEST_MS_MAX   7000u       /* etcd's: 5 s and two election timeouts */
+#define API_PIN_MS_MAX       30000u      /* an answer that is read more slowly than this, … */
+#define API_PIN_BYTES_PER_MS 1024u       /* … at so many bytes a millisecond, is cut off */
+#define API_WHOLE_BYTES_MAX  (32u << 10) /* range answers up to this are built at once */
+#define API_LAZY_RANGES_MAX  16384u      /* answers being streamed at once */
 
 struct api;
 
@@ -57,6 +56,8 @@ struct http_handler *api_peer_handler(struct api *a);
 void api_applied(struct api *a, const struct wal_entry *e, void *ctx);
 /* quorum's on_drop. */
 void api_dropped(struct api *a, void *ctx);
+/* The loop's turn, before quorum_flush: propose what waited and has room now. */
+void api_turn(struct api *a);
 /* state's on_flushed: physical compactions may be done. */
 void api_flushed(struct api *a);
 /* No room on the disk, or room again: writes that need some are refused meanwhile. */

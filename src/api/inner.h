@@ -3,6 +3,7 @@
 #define MOAT_API_INNER_H
 
 #include "api/api.h"
+#include "api/waiting.h"
 
 struct api {
     struct api_options opt;
@@ -10,10 +11,11 @@ struct api {
     struct quorum *quorum;
     struct rpc_server *rpc;
     struct rpc_server *peer_rpc;
-    struct list writes;   /* struct write, oldest first: all have the same time limit */
-    struct list late;     /* struct write whose limit has passed, and that still may be applied */
-    struct list sweeping; /* struct write whose compaction is not swept yet */
-    struct list reads;    /* struct read that waits for quorum, oldest first */
+    struct waiting waiting; /* struct write, not proposed yet */
+    struct list writes;     /* struct write, in the order of their time limits */
+    struct list late;       /* struct write whose limit has passed, and that still may be applied */
+    struct list sweeping;   /* struct write whose compaction is not swept yet */
+    struct list reads;      /* struct read that waits for quorum, oldest first */
     struct timer overdue;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;

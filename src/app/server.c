@@ -167,6 +167,7 @@ static void on_storage(void *arg, enum rc rc)
 static void on_turn(void *arg)
 {
     struct server *s = arg;
+    api_turn(s->api);
     quorum_flush(s->quorum);
     if (state_turn(s->state))
         io_loop_again(s->loop);

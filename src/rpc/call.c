@@ -134,6 +134,17 @@ void rpc_fail_early(struct rpc_call *call, enum etcd_error error, const char *ex
     refuse(call, etcd_error_code(error), etcd_error_text(error), explain);
 }
 
+void rpc_message_done(struct rpc_call *call)
+{
+    drop_message(call);
+    charge(call, RPC_CALL_COST);
+}
+
+uint64_t rpc_call_origin(const struct rpc_call *call)
+{
+    return call->in.stream ? (uintptr_t)http_stream_conn(call->in.stream) : 0;
+}
+
 bool rpc_gone(const struct rpc_call *call)
 {
     return call->in.answered;

@@ -62,6 +62,10 @@ void rpc_fail_etcd(struct rpc_call *call, enum etcd_error error, const char *exp
 /* Refuse now, but keep the call: whoever works on it still finishes it with one of the above, which
  * then only frees it. For requests that take too long and cannot be called back. */
 void rpc_fail_early(struct rpc_call *call, enum etcd_error error, const char *explain);
+/* The method needs the request's message no longer, nor what it decoded out of it. */
+void rpc_message_done(struct rpc_call *call);
+/* Equal for the calls of one connection: to be fair between connections. */
+uint64_t rpc_call_origin(const struct rpc_call *call);
 /* Nobody waits for the answer any more. */
 bool rpc_gone(const struct rpc_call *call);
 
