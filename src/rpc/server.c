@@ -30,12 +30,12 @@ static void *on_request(struct http_handler *h, struct http_stream *stream,
     x->stream = stream;
     bool claims = slice_has_prefix(type, SLICE_LIT("application/grpc"));
     if (request->version == 2 && metadata_is_grpc(type)) {
-        x->call = call_begin(s, stream, request);
+        x->call = request_begin(s, stream, request);
     } else if (request->version == 2 && (claims || slice_eq(request->method, SLICE_LIT("POST")))) {
         char text[160];
         snprintf(text, sizeof(text), "invalid gRPC request content-type \"%.*s\"",
                  (int)(type.n < 64 ? type.n : 64), type.n ? (const char *)type.p : "");
-        call_refuse(stream, 415, GRPC_INVALID_ARGUMENT, text, NULL);
+        grpc_refuse(stream, 415, GRPC_INVALID_ARGUMENT, text, NULL);
     } else {
         route_serve(s, stream, request);
     }
@@ -47,7 +47,7 @@ static void on_data(struct http_handler *h, void *ctx, struct slice piece)
     struct exchange *x = ctx;
     (void)h;
     if (x->call)
-        call_data(x->call, piece);
+        request_data(x->call, piece);
     else
         http_stream_consumed(x->stream, piece.n);
 }
@@ -57,7 +57,7 @@ static void on_end(struct http_handler *h, void *ctx)
     struct exchange *x = ctx;
     (void)h;
     if (x->call)
-        call_end(x->call);
+        request_end(x->call);
 }
 
 static void on_close(struct http_handler *h, void *ctx, enum rc why)
@@ -81,6 +81,8 @@ struct rpc_server *rpc_server_new(const struct rpc_options *opt)
         s->opt.message_max = RPC_MESSAGE_MAX_DEFAULT;
     for (size_t i = 1; i < opt->method_count; i++) /* found by bisection */
         must(slice_cmp(slice_str(opt->methods[i - 1].path), slice_str(opt->methods[i].path)) < 0);
+    for (size_t i = 0; i < opt->method_count; i++)
+        must(opt->methods[i].serve || opt->methods[i].stream->message);
     return s;
 }
 
