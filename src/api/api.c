@@ -3,6 +3,7 @@
 #include "api/inner.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "state/lessor.h"
 #include "wire/raft_request.h"
 
 #include <stdio.h>
@@ -11,11 +12,14 @@
 #define OVERDUE_LOOK_MS 500u
 #define TOO_SLOW        "the disk does not keep up with the writes"
 
-/* A request to be proposed; lives in its call's arena. First it may wait, then it is proposed. */
+/* A request to be proposed. First it may wait, then it is proposed. It lives in its call's arena;
+ * an entry of our own has no call, but somebody who is told. */
 struct write {
     struct waiter waiter;
     struct list link; /* in writes, then in late (answered early), perhaps in sweeping */
     struct rpc_call *call;
+    void (*done)(void *arg, bool applied); /* of our own entry */
+    void *done_arg;
     uint64_t due_ns;
     size_t new_bytes;
     int64_t sweep;
@@ -29,6 +33,11 @@ static const struct rpc_method methods[] = {
     {"/etcdserverpb.KV/Put", serve_put},
     {"/etcdserverpb.KV/Range", serve_range},
     {"/etcdserverpb.KV/Txn", serve_txn},
+    {"/etcdserverpb.Lease/LeaseGrant", serve_lease_grant},
+    {"/etcdserverpb.Lease/LeaseKeepAlive", NULL, &lease_keep_alive},
+    {"/etcdserverpb.Lease/LeaseLeases", serve_lease_leases},
+    {"/etcdserverpb.Lease/LeaseRevoke", serve_lease_revoke},
+    {"/etcdserverpb.Lease/LeaseTimeToLive", serve_lease_time_to_live},
     {"/etcdserverpb.Maintenance/Status", serve_status},
     {"/grpc.health.v1.Health/Check", serve_health_check},
 };
@@ -71,6 +80,12 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum)
 {
     a->state = state;
     a->quorum = quorum;
+}
+
+void api_lead(struct api *a)
+{
+    if (quorum_is_leader(a->quorum))
+        lease_lead(a);
 }
 
 struct http_handler *api_handler(struct api *a)
@@ -153,6 +168,8 @@ static void give_up_writes(struct api *a, uint64_t now)
             break;
         list_remove(&w->link);
         list_add_tail(&a->late, &w->link);
+        if (!w->call)
+            continue;
         rpc_fail_early(w->call, ETCD_TIMEOUT,
                        a->no_space ? "the disk is full; the request stays in the log and may still "
                                      "take effect when there is room"
@@ -266,6 +283,38 @@ void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct sl
         refuse_waiting(excess, ETCD_REQUEST_TOO_MANY_REQUESTS, TOO_SLOW);
 }
 
+enum etcd_error api_propose_own(struct api *a, uint32_t field, struct slice request,
+                                void (*done)(void *arg, bool applied), void *arg)
+{
+    struct write *w = mem_zalloc(sizeof(*w));
+    struct buf *entry = &w->waiter.entry;
+    const char *explain = NULL;
+    raft_request_begin(entry, ++a->next_id);
+    raft_request_embed(entry, field, request);
+    enum etcd_error e = refusal(a, 0, 0, &explain);
+    if (e == ETCD_OK && !waiting_may_pass(&a->waiting, entry->n, load_of(a)))
+        e = ETCD_REQUEST_TOO_MANY_REQUESTS;
+    if (e != ETCD_OK) {
+        buf_fini(entry);
+        free(w);
+        return e;
+    }
+    w->done = done;
+    w->done_arg = arg;
+    w->due_ns = begin_waiting(a);
+    propose(a, w);
+    return ETCD_OK;
+}
+
+/* What became of our own entry. */
+static void settle_own(struct write *w, bool applied)
+{
+    struct write copy = *w;
+    finish_write(w);
+    free(w);
+    copy.done(copy.done_arg, applied);
+}
+
 void api_turn(struct api *a)
 {
     for (struct waiter *next; (next = waiting_next(&a->waiting, load_of(a)));) {
@@ -309,6 +358,11 @@ void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
         return;
     }
     struct write *w = ctx;
+    if (!w->call) {
+        state_apply(a->state, e->index, e->term, body, NULL);
+        settle_own(w, true);
+        return;
+    }
     struct state_reply reply = {
         .raft_term = e->term, .room = api_reply_room(a), .unheard = rpc_gone(w->call)};
     rpc_body_begin(&reply.body);
@@ -321,6 +375,10 @@ void api_dropped(struct api *a, void *ctx)
     struct write *w = ctx;
     struct rpc_call *call = w->call;
     (void)a;
+    if (!call) {
+        settle_own(w, false);
+        return;
+    }
     finish_write(w);
     rpc_fail_etcd(call, ETCD_LEADER_CHANGED, NULL);
 }
@@ -354,6 +412,10 @@ static void refuse_all(struct list *writes)
     for (struct list *item = list_pop(writes); item; item = list_pop(writes)) {
         struct write *w = CONTAINER_OF(item, struct write, link);
         struct rpc_call *call = w->call;
+        if (!call) {
+            settle_own(w, false);
+            continue;
+        }
         buf_fini(&w->body);
         rpc_fail_etcd(call, ETCD_STOPPED, NULL);
     }
@@ -365,6 +427,8 @@ void api_free(struct api *a)
         return;
     timer_stop(a->opt.env->timers, &a->overdue);
     must(list_empty(&a->reads));
+    if (a->state)
+        lessor_follow(state_lessor(a->state));
     for (struct waiter *w; (w = waiting_excess(&a->waiting, 0));)
         refuse_waiting(w, ETCD_STOPPED, NULL);
     refuse_all(&a->writes);

@@ -17,6 +17,9 @@
 #define API_WHOLE_BYTES_MAX  (32u << 10) /* range answers up to this are built at once */
 #define API_LAZY_RANGES_MAX  16384u      /* answers being streamed at once */
 
+#define API_LEASE_TTL_MIN 2        /* seconds: etcd's, one and a half election timeouts of 1 s */
+#define API_LEASES_MAX    1000000u /* above, none is granted: each costs some 200 bytes of memory */
+
 struct api;
 
 /* This member, and so far the only one. Strings borrow for the api's life. */
@@ -37,6 +40,7 @@ struct api_options {
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;
     int64_t quota_bytes;      /* as Status shows it */
+    int64_t lease_ttl_min;    /* seconds: shorter leases are made so long; 0: API_LEASE_TTL_MIN */
     const char *etcd_version; /* "3.7.0": what clients are told */
     struct http_budget *budget;
 };
@@ -47,6 +51,10 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum);
 /* Refuses what is still waiting (etcd's "server stopped"), then frees. After quorum_free, which
  * ends the reads that wait for it. */
 void api_free(struct api *a);
+
+/* Consensus has started, and what the log held is applied: if this member leads, the leases' time
+ * counts from now on. Once. */
+void api_lead(struct api *a);
 
 struct http_handler *api_handler(struct api *a);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */

@@ -43,9 +43,17 @@ void api_refuse_reply(struct rpc_call *call, struct state_reply *reply);
 void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                  size_t new_bytes);
 
+/* Propose an entry of the server's own, for which there is always quota. ETCD_OK: done runs once,
+ * later; applied is false when the entry was dropped, or the server stops. Else nothing follows. */
+MUST_USE enum etcd_error api_propose_own(struct api *a, uint32_t field, struct slice request,
+                                         void (*done)(void *arg, bool applied), void *arg);
+
 /* Run fn once a linearizable read may; it answers the call. */
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
+
+/* Leases begin to end: this member leads. */
+void lease_lead(struct api *a);
 
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
@@ -53,6 +61,11 @@ void serve_put(void *arg, struct rpc_call *call, struct slice message);
 void serve_delete_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_txn(void *arg, struct rpc_call *call, struct slice message);
 void serve_compact(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_grant(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_revoke(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_time_to_live(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_leases(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops lease_keep_alive;
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);

@@ -262,6 +262,14 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
     return rc;
 }
 
+/* etcd's: one and a half election timeouts, in whole heartbeats, rounded up to seconds. */
+static int64_t lease_ttl_min(const struct conf *c)
+{
+    uint64_t ticks = c->election_timeout_ms / c->heartbeat_interval_ms;
+    uint64_t ms = 3 * ticks / 2 * c->heartbeat_interval_ms;
+    return (int64_t)((ms + 999) / 1000);
+}
+
 static void make_api(struct server *s)
 {
     const struct conf *c = s->conf;
@@ -280,6 +288,7 @@ static void make_api(struct server *s)
                                       .request_bytes_max = c->max_request_bytes,
                                       .txn_ops_max = (unsigned)c->max_txn_ops,
                                       .quota_bytes = c->quota_backend_bytes,
+                                      .lease_ttl_min = lease_ttl_min(c),
                                       .etcd_version = CONF_ETCD_VERSION,
                                       .budget = &s->budget});
 }
@@ -321,6 +330,8 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
                                                     .conf_index = restored->conf_index,
                                                     .conf = buf_slice(&restored->conf)},
                           err);
+    if (rc == RC_OK)
+        api_lead(s->api);
     buf_fini(&address);
     return rc;
 }

@@ -153,8 +153,8 @@ void rpc_fail_early(struct rpc_call *call, enum etcd_error error, const char *ex
 
 void rpc_message_done(struct rpc_call *call)
 {
-    drop_message(call);
-    charge(call, RPC_CALL_COST);
+    buf_fini(&call->in.message);
+    (void)!call_charge(call); /* less than before */
 }
 
 uint64_t rpc_call_origin(const struct rpc_call *call)

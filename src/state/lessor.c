@@ -122,7 +122,7 @@ static void clear_done(struct lessor_proposal *p, bool applied)
     if (!lease || !lease->term.clearing)
         return; /* revoked meanwhile: who waited was told so then (etcd#20615) */
     lease->term.clearing = false;
-    if (applied)
+    if (applied && l->leading)
         renew_now(l, lease);
     tell(lease, applied ? RC_OK : RC_NOT_LEADER, lease->ttl);
 }
@@ -275,7 +275,7 @@ static void settle(struct lessor *l, bool applied)
         if (!lease)
             continue; /* revoked, by the batch or by a client before it */
         lease->term.expiring = lease->term.checkpointing = false;
-        if (!applied || l->batch.expires)
+        if (l->leading && (!applied || l->batch.expires))
             timer_start(&l->terms, &lease->term.timer, again);
         if (l->batch.expires)
             tell(lease, RC_NOT_LEADER, 0);
@@ -292,7 +292,7 @@ static void batch_done(struct lessor_proposal *p, bool applied)
 
 static void run(struct lessor *l)
 {
-    if (l->batch.out)
+    if (!l->leading || l->batch.out)
         return;
     gather(l, env_now_ns(l->env));
     if (batch_count(&l->batch) > 0) {
@@ -303,13 +303,19 @@ static void run(struct lessor *l)
     arm(l);
 }
 
-void lessor_fini(struct lessor *l)
+void lessor_follow(struct lessor *l)
 {
+    l->leading = false;
     timer_stop(l->env->timers, &l->wake);
     for (struct lease *i = leases_after(l->leases, NULL); i; i = leases_after(l->leases, i)) {
         timer_stop(&l->terms, &i->term.timer);
         tell(i, RC_NOT_LEADER, 0);
     }
+}
+
+void lessor_fini(struct lessor *l)
+{
+    lessor_follow(l);
     list_each (item, &l->clears)
         forget_clear(CONTAINER_OF(item, struct clear, link));
     timers_fini(&l->terms);

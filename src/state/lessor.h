@@ -16,12 +16,13 @@
 #include "env/env.h"
 #include "state/leases.h"
 
-#define LESSOR_EXPIRE_MAX      1000u /* leases revoked by one entry … */
-#define LESSOR_EXPIRE_KEYS_MAX 1000u /* … and the keys that go with them, except for one lease's \
-                                      */
-#define LESSOR_CHECKPOINT_MAX 1000u  /* leases in one checkpoint */
-#define LESSOR_CHECKPOINT_S   300u   /* seconds that pass without a record of what is left */
-#define LESSOR_RETRY_MS       500u   /* after an entry could not be proposed, or was dropped */
+#define LESSOR_EXPIRE_MAX 1000u /* leases revoked by one entry … */
+#define LESSOR_EXPIRE_KEYS_MAX                                                                     \
+    1000u                           /* … and the keys that go with them, except for one lease's  \
+                                     */
+#define LESSOR_CHECKPOINT_MAX 1000u /* leases in one checkpoint */
+#define LESSOR_CHECKPOINT_S   300u  /* seconds that pass without a record of what is left */
+#define LESSOR_RETRY_MS       500u  /* after an entry could not be proposed, or was dropped */
 
 struct lessor;
 
@@ -66,11 +67,14 @@ struct lessor_renewal {
 };
 
 void lessor_init(struct lessor *l, struct env *env, struct leases *leases);
-/* The leases must still be there. What waits is told RC_NOT_LEADER. */
+/* The leases must still be there. As lessor_follow; proposals still out are forgotten. */
 void lessor_fini(struct lessor *l);
 
 /* This member leads from now on: every lease has all, or what its checkpoint left, of its time. */
 void lessor_lead(struct lessor *l, const struct lessor_ops *ops);
+
+/* It leads no more: no deadline counts. What waits is told RC_NOT_LEADER. */
+void lessor_follow(struct lessor *l);
 
 /* What applying an entry did. A lease that is revoked is still whole, and freed after. */
 void lessor_granted(struct lessor *l, struct lease *lease);
