@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api/inner.h"
+#include "api/watch.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "state/lessor.h"
@@ -27,7 +28,11 @@ struct write {
 };
 
 static const struct rpc_method methods[] = {
+    {"/etcdserverpb.Cluster/MemberAdd", serve_member_add},
     {"/etcdserverpb.Cluster/MemberList", serve_member_list},
+    {"/etcdserverpb.Cluster/MemberPromote", serve_member_promote},
+    {"/etcdserverpb.Cluster/MemberRemove", serve_member_remove},
+    {"/etcdserverpb.Cluster/MemberUpdate", serve_member_update},
     {"/etcdserverpb.KV/Compact", serve_compact},
     {"/etcdserverpb.KV/DeleteRange", serve_delete_range},
     {"/etcdserverpb.KV/Put", serve_put},
@@ -38,11 +43,19 @@ static const struct rpc_method methods[] = {
     {"/etcdserverpb.Lease/LeaseLeases", serve_lease_leases},
     {"/etcdserverpb.Lease/LeaseRevoke", serve_lease_revoke},
     {"/etcdserverpb.Lease/LeaseTimeToLive", serve_lease_time_to_live},
+    {"/etcdserverpb.Maintenance/Alarm", serve_alarm},
+    {"/etcdserverpb.Maintenance/Defragment", serve_defragment},
+    {"/etcdserverpb.Maintenance/Downgrade", serve_downgrade},
+    {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
+    {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
     {"/etcdserverpb.Maintenance/Status", serve_status},
+    {"/etcdserverpb.Watch/Watch", NULL, &watch_ops},
     {"/grpc.health.v1.Health/Check", serve_health_check},
+    {"/moatpb.Inspect/Usage", serve_usage},
 };
 
 static void look_for_overdue(struct timer *t);
+static struct compactor *make_compactor(struct api *a);
 
 struct api *api_new(const struct api_options *opt)
 {
@@ -51,6 +64,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->writes);
     list_init(&a->late);
     list_init(&a->sweeping);
+    list_init(&a->hashing);
     list_init(&a->reads);
     waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
@@ -61,7 +75,10 @@ struct api *api_new(const struct api_options *opt)
         .method_count = ARRAY_LEN(methods),
         .routes = api_routes,
         .route_count = api_route_count,
-        .cors = true,
+        .gateway = opt->json ? api_gateway : NULL,
+        .gateway_count = opt->json ? api_gateway_count : 0,
+        .gateway_v3alpha = opt->v3alpha,
+        .access = opt->access,
         .arg = a,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
         .budget = opt->budget,
@@ -80,6 +97,7 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum)
 {
     a->state = state;
     a->quorum = quorum;
+    a->compactor = make_compactor(a);
 }
 
 void api_lead(struct api *a)
@@ -116,15 +134,19 @@ void api_reply(struct rpc_call *call, const struct wire_message *m, const void *
     rpc_reply(call, &body);
 }
 
-bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+void api_bad_message(struct rpc_call *call, enum rc rc)
 {
-    enum rc rc = wire_decode(m, in, &call->arena, out);
-    if (rc == RC_OK)
-        return true;
     rpc_fail(call, GRPC_INTERNAL,
              "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
              rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
-    return false;
+}
+
+bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+{
+    enum rc rc = wire_decode(m, in, &call->arena, out);
+    if (rc != RC_OK)
+        api_bad_message(call, rc);
+    return rc == RC_OK;
 }
 
 size_t api_reply_room(const struct api *a)
@@ -209,6 +231,73 @@ static void look_for_overdue(struct timer *t)
         env_after(a->opt.env, &a->overdue, (uint64_t)OVERDUE_LOOK_MS * NS_PER_MS);
 }
 
+/* An entry of our own, whose outcome nobody waits for. */
+static void propose_own(struct api *a, uint32_t field, const struct wire_message *m,
+                        const void *request)
+{
+    struct buf body = {0};
+    struct buf entry = {0};
+    wire_encode(m, request, &body);
+    raft_request_begin(&entry, ++a->next_id);
+    raft_request_embed(&entry, field, buf_slice(&body));
+    quorum_propose(a->quorum, &entry, NULL);
+    buf_fini(&body);
+}
+
+/* The quota is used up: the alarm says so until someone disarms it. */
+static void raise_no_space(struct api *a)
+{
+    struct pb_alarm_request r = {.action = PB_ALARM_ACTION_ACTIVATE,
+                                 .member_id = a->opt.member.id,
+                                 .alarm = PB_ALARM_TYPE_NOSPACE};
+    uint64_t now = env_now_ns(a->opt.env);
+    if (now < a->next_alarm_ns || !quorum_is_leader(a->quorum))
+        return;
+    a->next_alarm_ns = now + (uint64_t)API_REQUEST_MS_MAX * NS_PER_MS;
+    propose_own(a, RAFT_REQUEST_ALARM, &wire_alarm_request, &r);
+    log_warn(a->opt.env->log, "api.alarm_raised", "alarm", STR("NOSPACE"), "what",
+             STR("the quota (--quota-backend-bytes) is used up"), "effect",
+             STR("what adds keys is refused; delete keys, compact, then: etcdctl alarm disarm"));
+}
+
+/* ---- Compaction by itself ---- */
+
+static int64_t own_revision(void *arg)
+{
+    struct api *a = arg;
+    return kv_revision(state_kv(a->state));
+}
+
+static int64_t own_compacted(void *arg)
+{
+    struct api *a = arg;
+    return kv_compacted(state_kv(a->state));
+}
+
+static bool own_lead(void *arg)
+{
+    struct api *a = arg;
+    return quorum_is_leader(a->quorum) && !a->read_only[0];
+}
+
+static void own_compact(void *arg, int64_t revision)
+{
+    struct pb_compaction_request r = {.revision = revision};
+    propose_own(arg, RAFT_REQUEST_COMPACTION, &wire_compaction_request, &r);
+}
+
+static struct compactor *make_compactor(struct api *a)
+{
+    return compactor_new(&(struct compactor_options){.env = a->opt.env,
+                                                     .by_revision = a->opt.compact_by_revision,
+                                                     .retention = a->opt.compact_retention,
+                                                     .arg = a,
+                                                     .revision = own_revision,
+                                                     .compacted = own_compacted,
+                                                     .leads = own_lead,
+                                                     .compact = own_compact});
+}
+
 /* Why a request cannot be proposed now. */
 static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_bytes,
                                const char **explain)
@@ -225,8 +314,14 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         *explain = "the disk is full: free some space; compaction and deletes are still taken";
         return ETCD_NO_SPACE;
     }
+    if (new_bytes > 0 && state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE)) {
+        a->next_alarm_ns = 0; /* the one proposed is there: disarmed, it may be raised at once */
+        *explain = api_explain_space(a);
+        return ETCD_NO_SPACE;
+    }
     if (new_bytes > 0 && state_over_quota(a->state, new_bytes)) {
-        *explain = "the quota (--quota-backend-bytes) is used up: delete keys and compact";
+        raise_no_space(a);
+        *explain = api_explain_space(a);
         return ETCD_NO_SPACE;
     }
     /* While one waits that was given up already, the log does not move: more would only pile up. */
@@ -372,6 +467,8 @@ void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
 
 void api_dropped(struct api *a, void *ctx)
 {
+    if (!ctx) /* our own: an alarm or compaction, which is asked for again */
+        return;
     struct write *w = ctx;
     struct rpc_call *call = w->call;
     (void)a;
@@ -426,6 +523,7 @@ void api_free(struct api *a)
     if (!a)
         return;
     timer_stop(a->opt.env->timers, &a->overdue);
+    compactor_free(a->compactor);
     must(list_empty(&a->reads));
     if (a->state)
         lessor_follow(state_lessor(a->state));
@@ -434,8 +532,10 @@ void api_free(struct api *a)
     refuse_all(&a->writes);
     refuse_all(&a->late);
     refuse_all(&a->sweeping);
+    api_stop_hashing(a);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
+    buf_fini(&a->space.text);
     free(a);
 }
 

@@ -16,6 +16,7 @@
 #define API_PIN_BYTES_PER_MS 1024u       /* … at so many bytes a millisecond, is cut off */
 #define API_WHOLE_BYTES_MAX  (32u << 10) /* range answers up to this are built at once */
 #define API_LAZY_RANGES_MAX  16384u      /* answers being streamed at once */
+#define API_HASHES_MAX       16u         /* HashKV requests in progress */
 
 #define API_LEASE_TTL_MIN 2        /* seconds: etcd's, one and a half election timeouts of 1 s */
 #define API_LEASES_MAX    1000000u /* above, none is granted: each costs some 200 bytes of memory */
@@ -39,10 +40,16 @@ struct api_options {
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;
-    int64_t quota_bytes;      /* as Status shows it */
-    int64_t lease_ttl_min;    /* seconds: shorter leases are made so long; 0: API_LEASE_TTL_MIN */
-    const char *etcd_version; /* "3.7.0": what clients are told */
+    bool compact_by_revision;   /* --auto-compaction-mode */
+    int64_t compact_retention;  /* revisions, or ns; 0: never by itself */
+    int64_t quota_bytes;        /* as Status shows it */
+    int64_t lease_ttl_min;      /* seconds: shorter leases are made so long; 0: API_LEASE_TTL_MIN */
+    const char *etcd_version;   /* "3.7.0": what clients are told */
+    uint64_t watch_progress_ns; /* how often quiet watches are told the revision; more than 0 */
     struct http_budget *budget;
+    bool json;                /* serve the gateway, … */
+    bool v3alpha;             /* … also below /v3alpha/ */
+    struct rpc_access access; /* on the client port */
 };
 
 struct api *api_new(const struct api_options *opt);

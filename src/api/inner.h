@@ -3,7 +3,10 @@
 #define MOAT_API_INNER_H
 
 #include "api/api.h"
+#include "api/compactor.h"
 #include "api/waiting.h"
+#include "state/alarm.h"
+#include "state/downgrade.h"
 
 struct api {
     struct api_options opt;
@@ -16,9 +19,17 @@ struct api {
     struct list late;       /* struct write whose limit has passed, and that still may be applied */
     struct list sweeping;   /* struct write whose compaction is not swept yet */
     struct list reads;      /* struct read that waits for quorum, oldest first */
+    struct list hashing;    /* HashKV calls in progress */
+    size_t hashing_n;
     struct timer overdue;
+    struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
+    struct {
+        struct buf text; /* with its zero; empty: none yet */
+        uint64_t told_ns;
+    } space;                /* why the quota is used up */
+    uint64_t next_alarm_ns; /* not proposed again before */
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
@@ -30,6 +41,8 @@ struct pb_response_header api_header(const struct api *a);
 /* Encode msg and answer with it. */
 void api_reply(struct rpc_call *call, const struct wire_message *m, const void *msg);
 
+/* Refuse what is no message (wire_decode's rc). */
+void api_bad_message(struct rpc_call *call, enum rc rc);
 /* Decode into out (in the call's arena); answers the call and returns false when it cannot be. */
 MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in,
                          void *out);
@@ -54,6 +67,12 @@ void api_read(struct api *a, struct rpc_call *call, bool serializable,
 
 /* Leases begin to end: this member leads. */
 void lease_lead(struct api *a);
+/* Why the quota is used up, and by which prefixes; valid until the next call. */
+const char *api_explain_space(struct api *a);
+/* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
+const char *api_cluster_version(const struct api *a);
+
+void api_stop_hashing(struct api *a);
 
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
@@ -66,13 +85,25 @@ void serve_lease_revoke(void *arg, struct rpc_call *call, struct slice message);
 void serve_lease_time_to_live(void *arg, struct rpc_call *call, struct slice message);
 void serve_lease_leases(void *arg, struct rpc_call *call, struct slice message);
 extern const struct rpc_stream_ops lease_keep_alive;
+void serve_member_add(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_remove(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_update(void *arg, struct rpc_call *call, struct slice message);
+void serve_member_promote(void *arg, struct rpc_call *call, struct slice message);
+void serve_alarm(void *arg, struct rpc_call *call, struct slice message);
+void serve_defragment(void *arg, struct rpc_call *call, struct slice message);
+void serve_downgrade(void *arg, struct rpc_call *call, struct slice message);
+void serve_hash_kv(void *arg, struct rpc_call *call, struct slice message);
+void serve_move_leader(void *arg, struct rpc_call *call, struct slice message);
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 
 /* routes (rpc_route.serve) */
 extern const struct rpc_route api_routes[];
 extern const size_t api_route_count;
+extern const struct rpc_gateway_route api_gateway[];
+extern const size_t api_gateway_count;
 extern const struct rpc_route api_peer_routes[];
 extern const size_t api_peer_route_count;
 

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#define LEASE_COST 64u /* bytes that etcd's quota counts for a lease */
-
 static void settled(void *arg, bool applied)
 {
     struct lessor_proposal *p = arg;

@@ -9,12 +9,13 @@ static void serve_version(void *arg, const struct rpc_http_request *req, struct 
 {
     const struct api *a = arg;
     const char *v = a->opt.etcd_version;
+    const char *cluster = api_cluster_version(a);
     (void)req;
     out->content_type = "application/json";
     /* Clients parse the first three as bare numbers: our name stands in a member of its own. */
     buf_printf(&out->body,
                "{\"etcdserver\":\"%s\",\"etcdcluster\":\"%s\",\"storage\":\"%s\",\"moat\":\"%s\"}",
-               v, v, v, MOAT_VERSION);
+               v, cluster, cluster, MOAT_VERSION);
 }
 
 /* Up to the first c, which *rest is behind; all of it, and nothing left, if there is none. */
@@ -46,9 +47,9 @@ static bool has_leader(const struct api *a)
     return quorum_leader(a->quorum) != 0;
 }
 
-static bool is_full(const struct api *a)
+static bool is_corrupt(const struct api *a)
 {
-    return a->no_space || state_over_quota(a->state, 0);
+    return a->damaged || state_has_alarm(a->state, PB_ALARM_TYPE_CORRUPT);
 }
 
 static void serve_health(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out)
@@ -56,9 +57,10 @@ static void serve_health(void *arg, const struct rpc_http_request *req, struct r
     const struct api *a = arg;
     bool serializable = query_has(req->query, "serializable", SLICE_LIT("true"));
     const char *reason = "";
-    if (is_full(a) && !query_has(req->query, "exclude", SLICE_LIT("NOSPACE")))
+    bool full = a->no_space || state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE);
+    if (full && !query_has(req->query, "exclude", SLICE_LIT("NOSPACE")))
         reason = "ALARM NOSPACE";
-    else if (a->damaged && !query_has(req->query, "exclude", SLICE_LIT("CORRUPT")))
+    else if (is_corrupt(a) && !query_has(req->query, "exclude", SLICE_LIT("CORRUPT")))
         reason = "ALARM CORRUPT";
     else if (!serializable && !has_leader(a))
         reason = "RAFT NO LEADER";
@@ -84,7 +86,7 @@ static const char *check_pass(const struct api *a)
 
 static const char *check_corruption(const struct api *a)
 {
-    return a->damaged ? "alarm activated: CORRUPT" : NULL;
+    return is_corrupt(a) ? "alarm activated: CORRUPT" : NULL;
 }
 
 static const char *check_linearizable(const struct api *a)

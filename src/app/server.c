@@ -275,22 +275,32 @@ static void make_api(struct server *s)
     const struct conf *c = s->conf;
     s->budget.max = HTTP_BUDGET;
     s->http_limits.streams = c->max_concurrent_streams;
-    s->api =
-        api_new(&(struct api_options){.env = s->env,
-                                      .cluster_id = s->cluster_id,
-                                      .storage = s->storage,
-                                      .member = {.id = s->member_id,
-                                                 .name = c->name,
-                                                 .peer_urls = s->peer_urls,
-                                                 .peer_url_count = c->initial_advertise_peer_urls.n,
-                                                 .client_urls = s->client_urls,
-                                                 .client_url_count = c->advertise_client_urls.n},
-                                      .request_bytes_max = c->max_request_bytes,
-                                      .txn_ops_max = (unsigned)c->max_txn_ops,
-                                      .quota_bytes = c->quota_backend_bytes,
-                                      .lease_ttl_min = lease_ttl_min(c),
-                                      .etcd_version = CONF_ETCD_VERSION,
-                                      .budget = &s->budget});
+    s->api = api_new(&(struct api_options){
+        .env = s->env,
+        .cluster_id = s->cluster_id,
+        .storage = s->storage,
+        .member = {.id = s->member_id,
+                   .name = c->name,
+                   .peer_urls = s->peer_urls,
+                   .peer_url_count = c->initial_advertise_peer_urls.n,
+                   .client_urls = s->client_urls,
+                   .client_url_count = c->advertise_client_urls.n},
+        .request_bytes_max = c->max_request_bytes,
+        .txn_ops_max = (unsigned)c->max_txn_ops,
+        .compact_by_revision = c->auto_compaction_mode == CONF_COMPACT_REVISION,
+        .compact_retention = c->auto_compaction,
+        .quota_bytes = c->quota_backend_bytes,
+        .lease_ttl_min = lease_ttl_min(c),
+        .etcd_version = CONF_ETCD_VERSION,
+        .watch_progress_ns = (uint64_t)c->watch_progress_ns,
+        .budget = &s->budget,
+        .json = c->enable_grpc_gateway,
+        .v3alpha = c->enable_v3alpha,
+        .access = {.cors = true,
+                   .origins = (const char *const *)c->cors.v,
+                   .origin_count = c->cors.n,
+                   .hosts = (const char *const *)c->host_whitelist.v,
+                   .host_count = c->host_whitelist.n}});
 }
 
 static enum rc open_log(struct server *s, const struct state_restored *restored, struct err *err)

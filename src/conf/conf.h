@@ -23,7 +23,9 @@
 
 enum conf_action { CONF_RUN, CONF_VERSION, CONF_HELP };
 enum conf_cluster_state { CONF_CLUSTER_NEW, CONF_CLUSTER_EXISTING };
+enum conf_compaction { CONF_COMPACT_PERIODIC, CONF_COMPACT_REVISION };
 enum conf_log_format { CONF_LOG_JSON, CONF_LOG_CONSOLE };
+enum conf_metrics { CONF_METRICS_BASIC, CONF_METRICS_EXTENSIVE };
 enum conf_logger { CONF_LOGGER_ZAP, CONF_LOGGER_CAPNSLOG };
 
 struct conf_strings {
@@ -58,6 +60,7 @@ struct conf {
 
     struct conf_urls listen_client_urls;
     struct conf_urls listen_peer_urls;
+    struct conf_urls listen_metrics_urls; /* may be empty */
     struct conf_urls advertise_client_urls;
     struct conf_urls initial_advertise_peer_urls;
 
@@ -70,10 +73,23 @@ struct conf {
     int64_t quota_backend_bytes; /* never 0; CONF_QUOTA_NONE: no limit */
     uint64_t max_request_bytes;  /* of a client's request; <= CONF_REQUEST_BYTES_MAX */
     uint64_t max_txn_ops;
-    uint64_t snapshot_count; /* entries between two raft snapshots; never 0 */
+    enum conf_compaction auto_compaction_mode;
+    char *auto_compaction_retention; /* as given */
+    int64_t auto_compaction;         /* what it says: ns, or revisions; 0: never by itself */
+    uint64_t snapshot_count;         /* entries between two raft snapshots; never 0 */
     uint32_t max_concurrent_streams;
+    int64_t grpc_keepalive_min_time_ns; /* 0 or less: not enforced */
+    int64_t grpc_keepalive_interval_ns; /* 0 or less: none */
+    int64_t grpc_keepalive_timeout_ns;
     uint64_t heartbeat_interval_ms; /* no effect with one voter */
     uint64_t election_timeout_ms;   /* 5 heartbeats or more, at most 50 s */
+
+    bool enable_grpc_gateway;
+    bool enable_v3alpha;
+    struct conf_strings cors;           /* origins; "*": all */
+    struct conf_strings host_whitelist; /* names; "*": all */
+    enum conf_metrics metrics;
+    int64_t watch_progress_ns; /* at least 100 ms */
 
     enum log_level log_level;
     enum conf_log_format log_format;

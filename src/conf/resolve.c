@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WATCH_PROGRESS_DEFAULT  600000000000 /* ns */
+#define WATCH_PROGRESS_MIN      100000000    /* ns: etcd's */
 #define SNAPSHOT_COUNT_DEFAULT  10000
 #define ELECTION_HEARTBEATS_MIN 5          /* etcd: an election timeout outlasts this many */
 #define ELECTION_MS_MAX         50000      /* etcd: maxElectionMs */
 #define REQUEST_BYTES_WARN      (10 << 20) /* etcd: recommendedMaxRequestBytes */
 #define TXN_OPS_MAX             UINT32_MAX
 #define MEMBERS_MAX             CONF_URLS_MAX
+#define HOUR_NS                 (3600LL * 1000000000LL)
 
 /* Choices that etcd judges after all flags were read. */
 static enum rc check_choices(const struct conf_values *values, struct err *err)
@@ -100,6 +103,8 @@ static enum rc check_urls(const struct conf *conf, struct err *err)
     enum rc rc = check_each(&conf->listen_peer_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
         rc = check_each(&conf->listen_client_urls, conf_url_check_bind, err);
+    if (rc == RC_OK)
+        rc = check_each(&conf->listen_metrics_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
         rc = check_advertised("initial-advertise-peer-urls", "\"host:port\"",
                               &conf->initial_advertise_peer_urls, err);
@@ -194,6 +199,43 @@ static enum rc check_limits(struct conf_values *values, struct conf *conf, struc
                        (unsigned long long)conf->max_txn_ops, (unsigned long long)TXN_OPS_MAX);
     if (conf->snapshot_count == 0)
         conf->snapshot_count = SNAPSHOT_COUNT_DEFAULT;
+    if (conf->watch_progress_ns <= 0) {
+        conf->watch_progress_ns = WATCH_PROGRESS_DEFAULT;
+    } else if (conf->watch_progress_ns < WATCH_PROGRESS_MIN) {
+        conf->watch_progress_ns = WATCH_PROGRESS_MIN;
+        conf_note(&values->notes, LOG_WARN,
+                  "adjusting watch progress notify interval to minimum period (100ms)");
+    }
+    return RC_OK;
+}
+
+/* A bare number counts hours or revisions; what else there is, is a duration even in the mode that
+ * counts revisions, as in etcd. */
+static enum rc resolve_compaction(struct conf *conf, struct err *err)
+{
+    const char *text = conf->auto_compaction_retention;
+    bool periodic = conf->auto_compaction_mode == CONF_COMPACT_PERIODIC;
+    size_t digits = strspn(text, "0123456789");
+    int64_t value = 0;
+    enum rc rc = RC_OK;
+    if (digits > 0 && text[digits] == '\0') {
+        for (size_t i = 0; i < digits && rc == RC_OK; i++)
+            if (__builtin_mul_overflow(value, 10, &value) ||
+                __builtin_add_overflow(value, text[i] - '0', &value))
+                rc = RC_LIMIT;
+        if (rc == RC_OK && periodic && __builtin_mul_overflow(value, HOUR_NS, &value))
+            rc = RC_LIMIT;
+    } else {
+        rc = conf_parse_duration(text, &value);
+    }
+    if (rc == RC_OK && value < 0)
+        rc = RC_INVALID;
+    if (rc != RC_OK)
+        return err_set(err, RC_INVALID,
+                       "error parsing CompactionRetention: \"%s\" is neither a number nor a "
+                       "duration such as 1h30m",
+                       text);
+    conf->auto_compaction = value;
     return RC_OK;
 }
 
@@ -304,6 +346,14 @@ static enum rc check_able(const struct conf *conf, struct err *err)
                            "yet",
                            url->text);
     }
+    for (size_t i = 0; i < conf->listen_metrics_urls.n; i++) {
+        const struct conf_url *url = &conf->listen_metrics_urls.v[i];
+        if (conf_url_is_tls(url))
+            return err_set(err, RC_UNSUPPORTED,
+                           "cannot listen on TLS for %s: this version of moat does not serve TLS "
+                           "yet",
+                           url->text);
+    }
     if (conf->member_count > 1)
         return err_set(err, RC_UNSUPPORTED,
                        "--initial-cluster names %zu members: this version of moat runs a single "
@@ -329,6 +379,8 @@ enum rc conf_resolve(struct conf_values *values, struct conf *out, struct err *e
         rc = check_advertise(values, err);
     if (rc == RC_OK)
         rc = check_limits(values, out, err);
+    if (rc == RC_OK)
+        rc = resolve_compaction(out, err);
     if (rc == RC_OK)
         rc = check_states(values, err);
     if (rc == RC_OK)

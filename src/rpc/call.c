@@ -154,12 +154,13 @@ void rpc_fail_early(struct rpc_call *call, enum etcd_error error, const char *ex
 void rpc_message_done(struct rpc_call *call)
 {
     buf_fini(&call->in.message);
-    (void)!call_charge(call); /* less than before */
+    (void)!call_charge(call);
 }
 
 uint64_t rpc_call_origin(const struct rpc_call *call)
 {
-    return call->in.stream ? (uintptr_t)http_stream_conn(call->in.stream) : 0;
+    return call->in.stream ? (uintptr_t)http_stream_conn(call->in.stream)
+                           : (uintptr_t)call->in.carrier;
 }
 
 bool rpc_gone(const struct rpc_call *call)

@@ -1,5 +1,6 @@
 /* Applied changes go to storage in batches, one on its way at a time. */
 #include "base/must.h"
+#include "kv/hash.h"
 #include "state/inner.h"
 #include "state/meta.h"
 
@@ -135,6 +136,7 @@ static bool is_much(const struct state *s)
 bool state_turn(struct state *s)
 {
     bool more = kv_sweep(s->kv);
+    more = kv_hash_turn(s->kv) || more;
     if (s->flush.out || s->flush.retry || s->flush.broken)
         return false; /* the job's end brings the next turn */
     if (is_much(s))

@@ -84,8 +84,8 @@ enum rc lease_restore(struct state *s, struct err *err)
 
 /* ---- Entries ---- */
 
-void apply_lease_grant(struct state *s, const struct pb_lease_grant_request *r,
-                       struct state_reply *reply)
+static void apply_grant(struct state *s, const struct pb_lease_grant_request *r,
+                        struct state_reply *reply)
 {
     if (r->id == 0)
         reply->error = ETCD_LEASE_NOT_FOUND;
@@ -123,8 +123,8 @@ static void revoke(struct state *s, struct lease *l)
     leases_remove(&s->leases, l);
 }
 
-void apply_lease_revoke(struct state *s, const struct pb_lease_revoke_request *r,
-                        struct state_reply *reply)
+static void apply_revoke(struct state *s, const struct pb_lease_revoke_request *r,
+                         struct state_reply *reply)
 {
     struct lease *l = leases_find(&s->leases, r->id);
     if (!l) {
@@ -138,7 +138,7 @@ void apply_lease_revoke(struct state *s, const struct pb_lease_revoke_request *r
 
 /* Leases that a client revoked meanwhile are no longer there; an ID granted anew since would stand
  * behind this entry in the log. */
-void apply_lease_expire(struct state *s, const struct pb_lease_expire_request *r)
+static void apply_expire(struct state *s, const struct pb_lease_expire_request *r)
 {
     for (size_t i = 0; i < r->ids_n; i++) {
         struct lease *l = leases_find(&s->leases, r->ids[i]);
@@ -147,7 +147,7 @@ void apply_lease_expire(struct state *s, const struct pb_lease_expire_request *r
     }
 }
 
-void apply_lease_checkpoint(struct state *s, const struct pb_lease_checkpoint_request *r)
+static void apply_checkpoint(struct state *s, const struct pb_lease_checkpoint_request *r)
 {
     for (size_t i = 0; i < r->checkpoints_n; i++) {
         const struct pb_lease_checkpoint *c = &r->checkpoints[i];
@@ -158,4 +158,37 @@ void apply_lease_checkpoint(struct state *s, const struct pb_lease_checkpoint_re
         l->remaining = c->remaining_ttl;
         store(s, l);
     }
+}
+
+enum rc lease_dispatch(struct state *s, const struct raft_request *r, struct state_reply *reply)
+{
+    union {
+        struct pb_lease_grant_request grant;
+        struct pb_lease_revoke_request revoke;
+        struct pb_lease_expire_request expire;
+        struct pb_lease_checkpoint_request checkpoint;
+    } m;
+    static const struct wire_message *const messages[] = {
+        [RAFT_REQUEST_LEASE_GRANT] = &wire_lease_grant_request,
+        [RAFT_REQUEST_LEASE_REVOKE] = &wire_lease_revoke_request,
+        [RAFT_REQUEST_LEASE_CHECKPOINT] = &wire_lease_checkpoint_request,
+    };
+    bool expire = r->field == RAFT_REQUEST_LEASE_EXPIRE;
+    enum rc rc = wire_decode(expire ? &wire_lease_expire_request : messages[r->field], r->body,
+                             &s->arena, &m);
+    if (rc != RC_OK)
+        return rc;
+    reply->error =
+        alarm_refusal(s, r->field, r->field == RAFT_REQUEST_LEASE_GRANT ? LEASE_COST : 0);
+    if (reply->error != ETCD_OK)
+        return RC_OK;
+    if (expire)
+        apply_expire(s, &m.expire);
+    else if (r->field == RAFT_REQUEST_LEASE_GRANT)
+        apply_grant(s, &m.grant, reply);
+    else if (r->field == RAFT_REQUEST_LEASE_REVOKE)
+        apply_revoke(s, &m.revoke, reply);
+    else
+        apply_checkpoint(s, &m.checkpoint);
+    return RC_OK;
 }

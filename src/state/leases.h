@@ -13,6 +13,7 @@
 #include "base/timers.h"
 
 #define LEASE_TTL_MAX 9000000000 /* seconds, etcd's limit: in nanoseconds it is below 2^63 */
+#define LEASE_COST    64u        /* bytes that etcd's quota counts for a lease */
 
 /* The lessor's part of a lease. */
 struct lease_term {

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "state/check.h"
 #include "state/inner.h"
 #include "state/meta.h"
 #include "wire/kv_codec.h"
@@ -28,6 +29,7 @@ void state_free(struct state *s)
     flush_fini(s);
     lease_fini(s);
     kv_free(s->kv);
+    alarms_fini(s);
     pending_fini(&s->pending);
     arena_fini(&s->arena);
     free(s);
@@ -42,6 +44,10 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
         rc = lease_restore(s, err);
     if (rc == RC_OK)
         rc = kv_restore(s->kv, &meta.marks, err);
+    if (rc == RC_OK)
+        rc = alarms_restore(s, err);
+    if (rc == RC_OK)
+        rc = downgrade_restore(s, err);
     if (rc != RC_OK)
         return rc;
     s->applied = meta.applied_index;
@@ -55,6 +61,13 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
     return RC_OK;
 }
 
+/* Does no alarm forbid it? Else the entry changes nothing. */
+static bool permitted(const struct state *s, uint32_t field, size_t cost, struct state_reply *reply)
+{
+    reply->error = alarm_refusal(s, field, cost);
+    return reply->error == ETCD_OK;
+}
+
 /* What etcd's servers do with a request they do not know: nothing. A newer member would have to
  * wait for all to understand it before it proposes it. */
 static void dispatch(struct state *s, const struct raft_request *r, struct state_reply *reply)
@@ -64,52 +77,46 @@ static void dispatch(struct state *s, const struct raft_request *r, struct state
         struct pb_delete_range_request delete_range;
         struct pb_txn_request txn;
         struct pb_compaction_request compaction;
-        struct pb_lease_grant_request lease_grant;
-        struct pb_lease_revoke_request lease_revoke;
-        struct pb_lease_expire_request lease_expire;
-        struct pb_lease_checkpoint_request lease_checkpoint;
+        struct pb_alarm_request alarm;
+        struct pb_downgrade_info_set_request downgrade;
     } m;
     enum rc rc = RC_OK;
     switch (r->field) {
     case RAFT_REQUEST_PUT:
         rc = codec_put_request_parse(r->body, &m.put);
-        if (rc == RC_OK)
+        if (rc == RC_OK && permitted(s, r->field, put_cost(&m.put), reply))
             apply_put(s, &m.put, reply);
         break;
     case RAFT_REQUEST_DELETE_RANGE:
         rc = wire_decode(&wire_delete_range_request, r->body, &s->arena, &m.delete_range);
-        if (rc == RC_OK)
+        if (rc == RC_OK && permitted(s, r->field, 0, reply))
             apply_delete(s, &m.delete_range, reply);
         break;
     case RAFT_REQUEST_TXN:
         rc = wire_decode(&wire_txn_request, r->body, &s->arena, &m.txn);
-        if (rc == RC_OK)
+        if (rc == RC_OK && permitted(s, r->field, txn_cost(&m.txn), reply))
             apply_txn(s, &m.txn, reply);
         break;
     case RAFT_REQUEST_COMPACTION:
         rc = wire_decode(&wire_compaction_request, r->body, &s->arena, &m.compaction);
-        if (rc == RC_OK)
+        if (rc == RC_OK && permitted(s, r->field, 0, reply))
             apply_compaction(s, &m.compaction, reply);
         break;
     case RAFT_REQUEST_LEASE_GRANT:
-        rc = wire_decode(&wire_lease_grant_request, r->body, &s->arena, &m.lease_grant);
-        if (rc == RC_OK)
-            apply_lease_grant(s, &m.lease_grant, reply);
-        break;
     case RAFT_REQUEST_LEASE_REVOKE:
-        rc = wire_decode(&wire_lease_revoke_request, r->body, &s->arena, &m.lease_revoke);
-        if (rc == RC_OK)
-            apply_lease_revoke(s, &m.lease_revoke, reply);
-        break;
     case RAFT_REQUEST_LEASE_EXPIRE:
-        rc = wire_decode(&wire_lease_expire_request, r->body, &s->arena, &m.lease_expire);
-        if (rc == RC_OK)
-            apply_lease_expire(s, &m.lease_expire);
-        break;
     case RAFT_REQUEST_LEASE_CHECKPOINT:
-        rc = wire_decode(&wire_lease_checkpoint_request, r->body, &s->arena, &m.lease_checkpoint);
+        rc = lease_dispatch(s, r, reply);
+        break;
+    case RAFT_REQUEST_ALARM:
+        rc = wire_decode(&wire_alarm_request, r->body, &s->arena, &m.alarm);
         if (rc == RC_OK)
-            apply_lease_checkpoint(s, &m.lease_checkpoint);
+            apply_alarm(s, &m.alarm, reply);
+        break;
+    case RAFT_REQUEST_DOWNGRADE_INFO_SET:
+        rc = wire_decode(&wire_downgrade_info_set_request, r->body, &s->arena, &m.downgrade);
+        if (rc == RC_OK)
+            apply_downgrade(s, &m.downgrade, reply);
         break;
     default:
         log_debug(s->env->log, "state.unknown_request", "field", U64(r->field));
@@ -177,6 +184,11 @@ struct lessor *state_lessor(struct state *s)
 uint64_t state_applied(const struct state *s)
 {
     return s->applied;
+}
+
+uint64_t state_flushed(const struct state *s)
+{
+    return s->flush.kept;
 }
 
 struct pb_response_header state_header(const struct state *s, uint64_t raft_term)

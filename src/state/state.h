@@ -97,6 +97,7 @@ struct kv *state_kv(struct state *s);
 struct leases *state_leases(struct state *s);
 struct lessor *state_lessor(struct state *s);
 uint64_t state_applied(const struct state *s);
+uint64_t state_flushed(const struct state *s); /* the last entry that storage has */
 /* The header of a response made now. */
 struct pb_response_header state_header(const struct state *s, uint64_t raft_term);
 
