@@ -52,6 +52,13 @@ static const struct rpc_method methods[] = {
     {"/etcdserverpb.Watch/Watch", NULL, &watch_ops},
     {"/grpc.health.v1.Health/Check", serve_health_check},
     {"/moatpb.Inspect/Usage", serve_usage},
+    {"/v3electionpb.Election/Campaign", serve_campaign, &campaign_ops},
+    {"/v3electionpb.Election/Leader", serve_leader},
+    {"/v3electionpb.Election/Observe", serve_observe, &observe_ops},
+    {"/v3electionpb.Election/Proclaim", serve_proclaim},
+    {"/v3electionpb.Election/Resign", serve_resign},
+    {"/v3lockpb.Lock/Lock", serve_lock, &lock_ops},
+    {"/v3lockpb.Lock/Unlock", serve_unlock},
 };
 
 static void look_for_overdue(struct timer *t);

@@ -65,6 +65,9 @@ MUST_USE enum etcd_error api_propose_own(struct api *a, uint32_t field, struct s
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
 
+/* Refuse as the Lock and Election services do. */
+void lock_refuse(struct rpc_call *call, const char *text);
+
 /* Leases begin to end: this member leads. */
 void lease_lead(struct api *a);
 /* Why the quota is used up, and by which prefixes; valid until the next call. */
@@ -85,6 +88,16 @@ void serve_lease_revoke(void *arg, struct rpc_call *call, struct slice message);
 void serve_lease_time_to_live(void *arg, struct rpc_call *call, struct slice message);
 void serve_lease_leases(void *arg, struct rpc_call *call, struct slice message);
 extern const struct rpc_stream_ops lease_keep_alive;
+void serve_lock(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops lock_ops;
+void serve_unlock(void *arg, struct rpc_call *call, struct slice message);
+void serve_campaign(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops campaign_ops;
+void serve_proclaim(void *arg, struct rpc_call *call, struct slice message);
+void serve_leader(void *arg, struct rpc_call *call, struct slice message);
+void serve_observe(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops observe_ops;
+void serve_resign(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_add(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_remove(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_update(void *arg, struct rpc_call *call, struct slice message);
