@@ -291,6 +291,14 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
     return rc;
 }
 
+/* etcd's: one and a half election timeouts, in whole heartbeats, rounded up to seconds. */
+static int64_t lease_ttl_min(const struct conf *c)
+{
+    uint64_t ticks = c->election_timeout_ms / c->heartbeat_interval_ms;
+    uint64_t ms = 3 * ticks / 2 * c->heartbeat_interval_ms;
+    return (int64_t)((ms + 999) / 1000);
+}
+
 static void make_api(struct server *s)
 {
     const struct conf *c = s->conf;
@@ -311,6 +319,7 @@ static void make_api(struct server *s)
         .compact_by_revision = c->auto_compaction_mode == CONF_COMPACT_REVISION,
         .compact_retention = c->auto_compaction,
         .quota_bytes = c->quota_backend_bytes,
+        .lease_ttl_min = lease_ttl_min(c),
         .etcd_version = CONF_ETCD_VERSION,
         .watch_progress_ns = (uint64_t)c->watch_progress_ns,
         .budget = &s->budget,
@@ -366,6 +375,8 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
                                                     .conf_index = restored->conf_index,
                                                     .conf = buf_slice(&restored->conf)},
                           err);
+    if (rc == RC_OK)
+        api_lead(s->api);
     buf_fini(&address);
     return rc;
 }
