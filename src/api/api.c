@@ -33,8 +33,10 @@ static const struct rpc_method methods[] = {
     {"/etcdserverpb.Maintenance/Alarm", serve_alarm},
     {"/etcdserverpb.Maintenance/Defragment", serve_defragment},
     {"/etcdserverpb.Maintenance/Downgrade", serve_downgrade},
+    {"/etcdserverpb.Maintenance/Hash", serve_hash},
     {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
     {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
+    {"/etcdserverpb.Maintenance/Snapshot", serve_snapshot, &api_snapshot_stream},
     {"/etcdserverpb.Maintenance/Status", serve_status},
     {"/grpc.health.v1.Health/Check", serve_health_check},
 };
@@ -50,6 +52,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->late);
     list_init(&a->sweeping);
     list_init(&a->hashing);
+    list_init(&a->views);
     list_init(&a->reads);
     a->overdue.fire = look_for_overdue;
     a->next_id = rng_u64(opt->env->rng);
@@ -356,6 +359,7 @@ void api_dropped(struct api *a, void *ctx)
 
 void api_flushed(struct api *a)
 {
+    api_begin_views(a);
     list_each (item, &a->sweeping) {
         struct write *w = CONTAINER_OF(item, struct write, link);
         if (!state_swept(a->state, w->sweep))
@@ -399,6 +403,7 @@ void api_free(struct api *a)
     refuse_all(&a->late);
     refuse_all(&a->sweeping);
     api_stop_hashing(a);
+    api_stop_views(a);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
     free(a);

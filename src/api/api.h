@@ -18,6 +18,7 @@
 #define API_PENDING_BYTES_MAX (256u << 20) /* of proposals on their way; above: refused */
 #define API_LAZY_RANGES_MAX   16384u       /* answers being streamed at once */
 #define API_HASHES_MAX        16u          /* HashKV requests in progress */
+#define API_VIEWS_MAX         4u           /* Snapshot and Hash requests in progress */
 
 struct api;
 
@@ -34,7 +35,8 @@ struct api_member {
 struct api_options {
     struct env *env;
     uint64_t cluster_id;
-    struct storage *storage; /* for sizes only */
+    struct storage *storage; /* for sizes and snapshots */
+    const char *spool_dir;   /* where a snapshot lies while it is sent */
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;

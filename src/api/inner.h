@@ -19,6 +19,8 @@ struct api {
     struct list reads;    /* struct read that waits for quorum, oldest first */
     struct list hashing;  /* HashKV calls in progress */
     size_t hashing_n;
+    struct list views; /* Snapshot and Hash calls */
+    size_t views_n;
     struct timer overdue;
     struct compactor *compactor;
     uint64_t next_id; /* of entries */
@@ -56,6 +58,8 @@ void api_read(struct api *a, struct rpc_call *call, bool serializable,
 const char *api_cluster_version(const struct api *a);
 
 void api_stop_hashing(struct api *a);
+void api_begin_views(struct api *a); /* storage has more than before */
+void api_stop_views(struct api *a);
 
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
@@ -70,8 +74,11 @@ void serve_member_promote(void *arg, struct rpc_call *call, struct slice message
 void serve_alarm(void *arg, struct rpc_call *call, struct slice message);
 void serve_defragment(void *arg, struct rpc_call *call, struct slice message);
 void serve_downgrade(void *arg, struct rpc_call *call, struct slice message);
+void serve_hash(void *arg, struct rpc_call *call, struct slice message);
 void serve_hash_kv(void *arg, struct rpc_call *call, struct slice message);
 void serve_move_leader(void *arg, struct rpc_call *call, struct slice message);
+void serve_snapshot(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops api_snapshot_stream;
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);

@@ -270,6 +270,7 @@ static void make_api(struct server *s)
         .env = s->env,
         .cluster_id = s->cluster_id,
         .storage = s->storage,
+        .spool_dir = s->dir.root,
         .member = {.id = s->member_id,
                    .name = c->name,
                    .peer_urls = s->peer_urls,
@@ -282,7 +283,8 @@ static void make_api(struct server *s)
         .compact_retention = c->auto_compaction,
         .quota_bytes = c->quota_backend_bytes,
         .etcd_version = CONF_ETCD_VERSION,
-        .budget = &s->budget});
+        .budget = &s->budget,
+    });
 }
 
 static enum rc open_log(struct server *s, const struct state_restored *restored, struct err *err)

@@ -5,6 +5,16 @@
 
 #include "kv/kv.h"
 
+/* Keys in TABLE_META. compacted and swept stand under the names that etcd's meta bucket has for
+ * them. */
+#define META_APPLIED       "applied" /* index, term, index of the configuration: u64 each */
+#define META_CONF          "configuration"
+#define META_REVISION      "revision"            /* i64, as the next two */
+#define META_COMPACTED     "scheduledCompactRev" /* -1: never */
+#define META_SWEPT         "finishedCompactRev"
+#define META_AUTH_ENABLED  "auth_enabled"  /* one byte */
+#define META_AUTH_REVISION "auth_revision" /* u64, big-endian */
+
 struct meta {
     uint64_t applied_index; /* 0: a new store */
     uint64_t applied_term;
