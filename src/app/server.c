@@ -227,10 +227,7 @@ static void compute_ids(struct server *s)
     const struct conf *c = s->conf;
     s->peer_urls = url_texts(&c->initial_advertise_peer_urls);
     s->client_urls = url_texts(&c->advertise_client_urls);
-    s->member_id =
-        ids_member(s->peer_urls, c->initial_advertise_peer_urls.n, c->initial_cluster_token);
-    uint64_t members[1] = {s->member_id};
-    s->cluster_id = ids_cluster(members, 1);
+    ids_of(c, &s->member_id, &s->cluster_id);
 }
 
 static enum rc open_state(struct server *s, struct state_restored *restored, struct err *err)
