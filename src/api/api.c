@@ -1,6 +1,9 @@
 #include "api/api.h"
 
+#include "api/access.h"
 #include "api/inner.h"
+#include "api/tokens.h"
+#include "api/watch.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "wire/raft_request.h"
@@ -9,36 +12,19 @@
 #include <stdlib.h>
 
 #define OVERDUE_LOOK_MS 500u
+#define TOO_SLOW        "the disk does not keep up with the writes"
 
-/* A proposed request; lives in its call's arena. */
+/* A request to be proposed; lives in its call's arena. First it may wait, then it is proposed. */
 struct write {
+    struct waiter waiter;
     struct list link; /* in writes, then in late (answered early), perhaps in sweeping */
     struct rpc_call *call;
     uint64_t due_ns;
+    size_t new_bytes;
     int64_t sweep;
-    struct buf body; /* of an answer that waits for its sweep */
-};
-
-static const struct rpc_method methods[] = {
-    {"/etcdserverpb.Cluster/MemberAdd", serve_member_add},
-    {"/etcdserverpb.Cluster/MemberList", serve_member_list},
-    {"/etcdserverpb.Cluster/MemberPromote", serve_member_promote},
-    {"/etcdserverpb.Cluster/MemberRemove", serve_member_remove},
-    {"/etcdserverpb.Cluster/MemberUpdate", serve_member_update},
-    {"/etcdserverpb.KV/Compact", serve_compact},
-    {"/etcdserverpb.KV/DeleteRange", serve_delete_range},
-    {"/etcdserverpb.KV/Put", serve_put},
-    {"/etcdserverpb.KV/Range", serve_range},
-    {"/etcdserverpb.KV/Txn", serve_txn},
-    {"/etcdserverpb.Maintenance/Alarm", serve_alarm},
-    {"/etcdserverpb.Maintenance/Defragment", serve_defragment},
-    {"/etcdserverpb.Maintenance/Downgrade", serve_downgrade},
-    {"/etcdserverpb.Maintenance/Hash", serve_hash},
-    {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
-    {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
-    {"/etcdserverpb.Maintenance/Snapshot", serve_snapshot, &api_snapshot_stream},
-    {"/etcdserverpb.Maintenance/Status", serve_status},
-    {"/grpc.health.v1.Health/Check", serve_health_check},
+    struct buf body;                                    /* of an answer that waits for its sweep */
+    void (*then)(void *arg, struct state_reply *reply); /* NULL: the call is answered here */
+    void *arg;
 };
 
 static void look_for_overdue(struct timer *t);
@@ -54,16 +40,21 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->hashing);
     list_init(&a->views);
     list_init(&a->reads);
+    waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
     a->next_id = rng_u64(opt->env->rng);
     a->rpc = rpc_server_new(&(struct rpc_options){
         .env = opt->env,
-        .methods = methods,
-        .method_count = ARRAY_LEN(methods),
+        .methods = api_methods,
+        .method_count = api_method_count,
         .routes = api_routes,
         .route_count = api_route_count,
-        .cors = true,
+        .gateway = opt->json ? api_gateway : NULL,
+        .gateway_count = opt->json ? api_gateway_count : 0,
+        .gateway_v3alpha = opt->v3alpha,
+        .access = opt->access,
         .arg = a,
+        .admit = access_admit,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
         .budget = opt->budget,
     });
@@ -112,15 +103,19 @@ void api_reply(struct rpc_call *call, const struct wire_message *m, const void *
     rpc_reply(call, &body);
 }
 
-bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+void api_bad_message(struct rpc_call *call, enum rc rc)
 {
-    enum rc rc = wire_decode(m, in, &call->arena, out);
-    if (rc == RC_OK)
-        return true;
     rpc_fail(call, GRPC_INTERNAL,
              "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
              rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
-    return false;
+}
+
+bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+{
+    enum rc rc = wire_decode(m, in, &call->arena, out);
+    if (rc != RC_OK)
+        api_bad_message(call, rc);
+    return rc == RC_OK;
 }
 
 size_t api_reply_room(const struct api *a)
@@ -130,11 +125,11 @@ size_t api_reply_room(const struct api *a)
     return !budget || left > STATE_REPLY_BYTES_MAX ? STATE_REPLY_BYTES_MAX : (size_t)left;
 }
 
-void api_refuse_reply(struct rpc_call *call, struct state_reply *reply)
+void api_refuse_reply(struct api *a, struct rpc_call *call, struct state_reply *reply)
 {
     buf_fini(&reply->body);
     if (reply->error != ETCD_OK)
-        rpc_fail_etcd(call, reply->error, NULL);
+        access_refuse(a, call, reply->error, &reply->denial);
     else /* the text is that of ranges beyond 4 GiB (rpc_reply_source) */
         rpc_fail(call, GRPC_RESOURCE_EXHAUSTED, "etcdserver: response is too large",
                  "what the request writes has been written; ask for less in one answer");
@@ -171,15 +166,45 @@ static void give_up_writes(struct api *a, uint64_t now)
     }
 }
 
+static bool is_overdue(void *arg, struct waiter *waiter)
+{
+    const uint64_t *now = arg;
+    return CONTAINER_OF(waiter, struct write, waiter)->due_ns <= *now;
+}
+
+/* The last that happens to a write: it is gone with its call. */
+static void refuse_write(struct write *w, enum etcd_error e, const char *explain)
+{
+    struct state_reply reply = {.error = e == ETCD_OK ? ETCD_CANCELED : e};
+    if (w->then)
+        w->then(w->arg, &reply);
+    else
+        rpc_fail_etcd(w->call, reply.error, explain);
+}
+
+static void refuse_waiting(struct waiter *waiter, enum etcd_error e, const char *explain)
+{
+    struct write *w = CONTAINER_OF(waiter, struct write, waiter);
+    buf_fini(&waiter->entry);
+    refuse_write(w, e, explain);
+}
+
+static void give_up_waiting(struct api *a, uint64_t now)
+{
+    for (struct waiter *w; (w = waiting_old(&a->waiting, is_overdue, &now));)
+        refuse_waiting(w, ETCD_REQUEST_TOO_MANY_REQUESTS, "it was not written: " TOO_SLOW);
+}
+
 static void give_up_reads(struct api *a, uint64_t now);
 
 static void look_for_overdue(struct timer *t)
 {
     struct api *a = CONTAINER_OF(t, struct api, overdue);
     uint64_t now = env_now_ns(a->opt.env);
+    give_up_waiting(a, now);
     give_up_writes(a, now);
     give_up_reads(a, now);
-    if (!list_empty(&a->writes) || !list_empty(&a->reads))
+    if (!waiting_empty(&a->waiting) || !list_empty(&a->writes) || !list_empty(&a->reads))
         env_after(a->opt.env, &a->overdue, (uint64_t)OVERDUE_LOOK_MS * NS_PER_MS);
 }
 
@@ -267,54 +292,136 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         return ETCD_NO_SPACE;
     }
     if (new_bytes > 0 && state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE)) {
-        *explain = "the NOSPACE alarm is raised: delete keys and compact, then disarm it (etcdctl "
-                   "alarm disarm)";
+        a->next_alarm_ns = 0; /* the one proposed is there: disarmed, it may be raised at once */
+        *explain = api_explain_space(a);
         return ETCD_NO_SPACE;
     }
     if (new_bytes > 0 && state_over_quota(a->state, new_bytes)) {
         raise_no_space(a);
-        *explain = "the quota (--quota-backend-bytes) is used up: delete keys and compact, then "
-                   "disarm the alarm (etcdctl alarm disarm)";
+        *explain = api_explain_space(a);
         return ETCD_NO_SPACE;
     }
     /* While one waits that was given up already, the log does not move: more would only pile up. */
-    if (!list_empty(&a->late) || state_congested(a->state) ||
-        quorum_pending_bytes(a->quorum) > API_PENDING_BYTES_MAX) {
-        *explain = "the disk does not keep up with the writes";
+    if (!list_empty(&a->late)) {
+        *explain = TOO_SLOW;
         return ETCD_REQUEST_TOO_MANY_REQUESTS;
     }
     return quorum_is_leader(a->quorum) ? ETCD_OK : ETCD_NO_LEADER;
 }
 
-/*~ 4. The request becomes the body of a log entry. What must be refused is refused here; after this
- * the call waits until its entry comes back, in api_applied or api_dropped. */
+_Static_assert(WAITING_STORE_SMALL == STATE_UNFLUSHED_MAX, "the ring has no room beyond");
+
+static struct waiting_load load_of(const struct api *a)
+{
+    return (struct waiting_load){quorum_pending_bytes(a->quorum), state_unflushed_bytes(a->state)};
+}
+
+/* Those that waited are older than some that did not: the list stays in the order of due times. */
+static void propose(struct api *a, struct write *w)
+{
+    struct list *after = a->writes.prev;
+    while (after != &a->writes && CONTAINER_OF(after, struct write, link)->due_ns > w->due_ns)
+        after = after->prev;
+    list_add_tail(after->next, &w->link);
+    quorum_propose(a->quorum, &w->waiter.entry, w);
+}
+
+/* The entry is whole: it goes on its way, now or when there is room. */
+static void send_off(struct api *a, struct write *w)
+{
+    struct buf *entry = &w->waiter.entry;
+    w->due_ns = begin_waiting(a);
+    rpc_message_done(w->call);
+    if (waiting_may_pass(&a->waiting, entry->n, load_of(a))) {
+        propose(a, w);
+        return;
+    }
+    waiting_add(&a->waiting, &w->waiter, rpc_call_origin(w->call));
+    for (struct waiter *excess; (excess = waiting_excess(&a->waiting, WAITING_BYTES_MAX));)
+        refuse_waiting(excess, ETCD_REQUEST_TOO_MANY_REQUESTS, TOO_SLOW);
+}
+
+static struct write *make_write(struct api *a, struct rpc_call *call, const struct auth_who *who,
+                                uint32_t field, struct slice request)
+{
+    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
+    struct buf *entry = &w->waiter.entry;
+    w->call = call;
+    buf_reserve(entry, request.n + who->user.n + 48);
+    raft_request_begin_as(entry, ++a->next_id, who->user, who->revision);
+    raft_request_embed(entry, field, request);
+    return w;
+}
+
+/*~ 4. The request becomes the body of a log entry, with the name of who asks. What must be refused
+ * is refused here; after this the call waits until its entry comes back, in api_applied or
+ * api_dropped. */
 void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                  size_t new_bytes)
 {
-    struct buf entry = {0};
+    struct auth_denial why = {0};
+    struct auth_who who;
     const char *explain = NULL;
-    buf_reserve(&entry, request.n + 32);
-    raft_request_begin(&entry, ++a->next_id);
-    raft_request_embed(&entry, field, request);
-    enum etcd_error e = refusal(a, entry.n, new_bytes, &explain);
+    enum etcd_error e = access_who(a, call, &who);
     if (e != ETCD_OK) {
-        buf_fini(&entry);
-        rpc_fail_etcd(call, e, explain);
+        access_refuse(a, call, e, NULL);
         return;
     }
-    struct write *w = arena_zalloc(&call->arena, sizeof(*w));
-    w->call = call;
-    w->due_ns = begin_waiting(a);
-    list_add_tail(&a->writes, &w->link);
-    quorum_propose(a->quorum, &entry, w);
+    struct write *w = make_write(a, call, &who, field, request);
+    w->new_bytes = new_bytes;
+    e = refusal(a, w->waiter.entry.n, new_bytes, &explain);
+    if (e != ETCD_OK) {
+        refuse_waiting(&w->waiter, e, explain);
+        return;
+    }
+    e = auth_judge(a->state, &who, field, request, &why); /* and once more when it is applied */
+    if (e != ETCD_OK) {
+        buf_fini(&w->waiter.entry);
+        access_refuse(a, call, e, &why);
+        return;
+    }
+    send_off(a, w);
+}
+
+void api_propose_then(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
+                      void (*then)(void *arg, struct state_reply *reply), void *arg)
+{
+    static const struct auth_who nobody = {0};
+    struct write *w = make_write(a, call, &nobody, field, request);
+    const char *explain = NULL;
+    w->then = then;
+    w->arg = arg;
+    enum etcd_error e = refusal(a, w->waiter.entry.n, 0, &explain);
+    if (e != ETCD_OK)
+        refuse_waiting(&w->waiter, e, explain);
+    else
+        send_off(a, w);
+}
+
+void api_turn(struct api *a)
+{
+    for (struct waiter *next; (next = waiting_next(&a->waiting, load_of(a)));) {
+        struct write *w = CONTAINER_OF(next, struct write, waiter);
+        const char *explain = NULL;
+        enum etcd_error e = refusal(a, next->entry.n, w->new_bytes, &explain);
+        if (e != ETCD_OK || rpc_gone(w->call))
+            refuse_waiting(next, e, explain);
+        else
+            propose(a, w);
+    }
 }
 
 static void answer(struct api *a, struct write *w, struct state_reply *reply)
 {
     struct rpc_call *call = w->call;
+    if (w->then) {
+        finish_write(w);
+        w->then(w->arg, reply);
+        return;
+    }
     if (reply->error != ETCD_OK || reply->too_large) {
         finish_write(w);
-        api_refuse_reply(call, reply);
+        api_refuse_reply(a, call, reply);
         return;
     }
     if (reply->sweep != 0 && !state_swept(a->state, reply->sweep)) {
@@ -351,10 +458,9 @@ void api_dropped(struct api *a, void *ctx)
     if (!ctx) /* our own: an alarm or compaction, which is asked for again */
         return;
     struct write *w = ctx;
-    struct rpc_call *call = w->call;
     (void)a;
     finish_write(w);
-    rpc_fail_etcd(call, ETCD_LEADER_CHANGED, NULL);
+    refuse_write(w, ETCD_LEADER_CHANGED, NULL);
 }
 
 void api_flushed(struct api *a)
@@ -386,9 +492,8 @@ static void refuse_all(struct list *writes)
 {
     for (struct list *item = list_pop(writes); item; item = list_pop(writes)) {
         struct write *w = CONTAINER_OF(item, struct write, link);
-        struct rpc_call *call = w->call;
         buf_fini(&w->body);
-        rpc_fail_etcd(call, ETCD_STOPPED, NULL);
+        refuse_write(w, ETCD_STOPPED, NULL);
     }
 }
 
@@ -399,6 +504,10 @@ void api_free(struct api *a)
     timer_stop(a->opt.env->timers, &a->overdue);
     compactor_free(a->compactor);
     must(list_empty(&a->reads));
+    atomic_store(&a->closing, true);
+    worker_drain(a->opt.env->workers, LANE_POOL);
+    for (struct waiter *w; (w = waiting_excess(&a->waiting, 0));)
+        refuse_waiting(w, ETCD_STOPPED, NULL);
     refuse_all(&a->writes);
     refuse_all(&a->late);
     refuse_all(&a->sweeping);
@@ -406,6 +515,8 @@ void api_free(struct api *a)
     api_stop_views(a);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
+    buf_fini(&a->space.text);
+    tokens_free(a);
     free(a);
 }
 

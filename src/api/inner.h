@@ -4,8 +4,11 @@
 
 #include "api/api.h"
 #include "api/compactor.h"
+#include "api/waiting.h"
 #include "state/alarm.h"
 #include "state/downgrade.h"
+
+#include <stdatomic.h>
 
 struct api {
     struct api_options opt;
@@ -13,11 +16,12 @@ struct api {
     struct quorum *quorum;
     struct rpc_server *rpc;
     struct rpc_server *peer_rpc;
-    struct list writes;   /* struct write, oldest first: all have the same time limit */
-    struct list late;     /* struct write whose limit has passed, and that still may be applied */
-    struct list sweeping; /* struct write whose compaction is not swept yet */
-    struct list reads;    /* struct read that waits for quorum, oldest first */
-    struct list hashing;  /* HashKV calls in progress */
+    struct waiting waiting; /* struct write, not proposed yet */
+    struct list writes;     /* struct write, in the order of their time limits */
+    struct list late;       /* struct write whose limit has passed, and that still may be applied */
+    struct list sweeping;   /* struct write whose compaction is not swept yet */
+    struct list reads;      /* struct read that waits for quorum, oldest first */
+    struct list hashing;    /* HashKV calls in progress */
     size_t hashing_n;
     struct list views; /* Snapshot and Hash calls */
     size_t views_n;
@@ -25,6 +29,13 @@ struct api {
     struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
+    size_t pool_jobs;               /* of auth.c, on their way */
+    atomic_bool closing;            /* they need not be done any more */
+    struct kept_token *kept_tokens; /* of tokens.c */
+    struct {
+        struct buf text; /* with its zero; empty: none yet */
+        uint64_t told_ns;
+    } space;                /* why the quota is used up */
     uint64_t next_alarm_ns; /* not proposed again before */
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
@@ -37,6 +48,8 @@ struct pb_response_header api_header(const struct api *a);
 /* Encode msg and answer with it. */
 void api_reply(struct rpc_call *call, const struct wire_message *m, const void *msg);
 
+/* Refuse what is no message (wire_decode's rc). */
+void api_bad_message(struct rpc_call *call, enum rc rc);
 /* Decode into out (in the call's arena); answers the call and returns false when it cannot be. */
 MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in,
                          void *out);
@@ -44,16 +57,24 @@ MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, st
 /* Bytes of pairs that an answer which is built at once may hold now. */
 size_t api_reply_room(const struct api *a);
 /* Answer with a reply's error, or that it is too large. */
-void api_refuse_reply(struct rpc_call *call, struct state_reply *reply);
+void api_refuse_reply(struct api *a, struct rpc_call *call, struct state_reply *reply);
 
 /* Propose the client's request as an entry; answers the call, now (a refusal) or later. */
 void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                  size_t new_bytes);
 
+/* The same, of nobody in particular; then() answers the call, whatever becomes of the entry: the
+ * reply has an error when it was refused or dropped. Its body, with room for the frame, is then()'s
+ * to take or free. */
+void api_propose_then(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
+                      void (*then)(void *arg, struct state_reply *reply), void *arg);
+
 /* Run fn once a linearizable read may; it answers the call. */
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
 
+/* Why the quota is used up, and by which prefixes; valid until the next call. */
+const char *api_explain_space(struct api *a);
 /* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
 const char *api_cluster_version(const struct api *a);
 
@@ -67,6 +88,10 @@ void serve_put(void *arg, struct rpc_call *call, struct slice message);
 void serve_delete_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_txn(void *arg, struct rpc_call *call, struct slice message);
 void serve_compact(void *arg, struct rpc_call *call, struct slice message);
+void serve_auth(void *arg, struct rpc_call *call, struct slice message);
+void serve_authenticate(void *arg, struct rpc_call *call, struct slice message);
+void serve_user_add(void *arg, struct rpc_call *call, struct slice message);
+void serve_user_change_password(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_add(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_remove(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_update(void *arg, struct rpc_call *call, struct slice message);
@@ -81,11 +106,17 @@ void serve_snapshot(void *arg, struct rpc_call *call, struct slice message);
 extern const struct rpc_stream_ops api_snapshot_stream;
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
+
+extern const struct rpc_method api_methods[];
+extern const size_t api_method_count;
 
 /* routes (rpc_route.serve) */
 extern const struct rpc_route api_routes[];
 extern const size_t api_route_count;
+extern const struct rpc_gateway_route api_gateway[];
+extern const size_t api_gateway_count;
 extern const struct rpc_route api_peer_routes[];
 extern const size_t api_peer_route_count;
 

@@ -6,11 +6,13 @@
 #include "api/api.h"
 #include "app/datadir.h"
 #include "app/ids.h"
+#include "app/jwt_load.h"
 #include "app/logger.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "io/listener.h"
 #include "io/process.h"
+#include "io/random.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -34,6 +36,7 @@ struct server {
     struct quorum *quorum;
     struct wal *wal;
     struct api *api;
+    struct jwt *jwt; /* NULL: tokens are simple ones */
     struct http_budget budget;
     struct http_limits http_limits;
     struct io_listener **listeners;
@@ -167,6 +170,7 @@ static void on_storage(void *arg, enum rc rc)
 static void on_turn(void *arg)
 {
     struct server *s = arg;
+    api_turn(s->api);
     quorum_flush(s->quorum);
     if (state_turn(s->state))
         io_loop_again(s->loop);
@@ -230,6 +234,11 @@ static void compute_ids(struct server *s)
     ids_of(c, &s->member_id, &s->cluster_id);
 }
 
+static uint64_t token_ttl_ns(const struct conf *c)
+{
+    return c->jwt.sign_method ? 0 : c->auth_token_ttl_s * NS_PER_S;
+}
+
 static enum rc open_state(struct server *s, struct state_restored *restored, struct err *err)
 {
     const struct conf *c = s->conf;
@@ -248,6 +257,7 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
                                                  .cluster_id = s->cluster_id,
                                                  .member_id = s->member_id,
                                                  .quota_bytes = c->quota_backend_bytes,
+                                                 .token_ttl_ns = token_ttl_ns(c),
                                                  .arg = s,
                                                  .configuration = on_configuration,
                                                  .on_flushed = on_flushed,
@@ -280,8 +290,19 @@ static void make_api(struct server *s)
         .compact_retention = c->auto_compaction,
         .quota_bytes = c->quota_backend_bytes,
         .etcd_version = CONF_ETCD_VERSION,
+        .watch_progress_ns = (uint64_t)c->watch_progress_ns,
         .budget = &s->budget,
-    });
+        .json = c->enable_grpc_gateway,
+        .v3alpha = c->enable_v3alpha,
+        .access = {.cors = true,
+                   .origins = (const char *const *)c->cors.v,
+                   .origin_count = c->cors.n,
+                   .hosts = (const char *const *)c->host_whitelist.v,
+                   .host_count = c->host_whitelist.n},
+        .jwt = s->jwt,
+        .bcrypt_cost = (unsigned)c->bcrypt_cost,
+        .member_list = (enum api_member_list)c->auth_member_list,
+        .random = io_random});
 }
 
 static enum rc open_log(struct server *s, const struct state_restored *restored, struct err *err)
@@ -399,7 +420,10 @@ static void advise(struct err *err)
 
 static enum rc start(struct server *s, struct err *err)
 {
-    enum rc rc = open_data(s, err);
+    enum rc rc = jwt_load(&s->conf->jwt, &s->jwt, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = open_data(s, err);
     if (rc != RC_OK)
         advise(err);
     else
@@ -457,6 +481,7 @@ static void finish(struct server *s)
         io_loop_close_conns(s->loop);
     quorum_free(s->quorum); /* reads that still wait for it are refused */
     api_free(s->api);
+    jwt_free(s->jwt);
     if (s->wal)
         wal_close(s->wal);
     state_free(s->state);

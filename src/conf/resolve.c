@@ -2,16 +2,24 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "conf/auth_token.h"
 #include "conf/quote.h"
 #include "conf/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WATCH_PROGRESS_DEFAULT  600000000000 /* ns */
+#define WATCH_PROGRESS_MIN      100000000    /* ns: etcd's */
 #define SNAPSHOT_COUNT_DEFAULT  10000
 #define ELECTION_HEARTBEATS_MIN 5          /* etcd: an election timeout outlasts this many */
 #define ELECTION_MS_MAX         50000      /* etcd: maxElectionMs */
 #define REQUEST_BYTES_WARN      (10 << 20) /* etcd: recommendedMaxRequestBytes */
+#define BCRYPT_COST_MIN         4
+#define BCRYPT_COST_MAX         31
+#define BCRYPT_COST_DEFAULT     10
+#define TOKEN_TTL_S_DEFAULT     300
+#define TOKEN_TTL_S_MAX         (10 * 365 * 86400ull) /* in nanoseconds it is below 2^63 */
 #define TXN_OPS_MAX             UINT32_MAX
 #define MEMBERS_MAX             CONF_URLS_MAX
 #define HOUR_NS                 (3600LL * 1000000000LL)
@@ -101,6 +109,8 @@ static enum rc check_urls(const struct conf *conf, struct err *err)
     enum rc rc = check_each(&conf->listen_peer_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
         rc = check_each(&conf->listen_client_urls, conf_url_check_bind, err);
+    if (rc == RC_OK)
+        rc = check_each(&conf->listen_metrics_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
         rc = check_advertised("initial-advertise-peer-urls", "\"host:port\"",
                               &conf->initial_advertise_peer_urls, err);
@@ -195,7 +205,30 @@ static enum rc check_limits(struct conf_values *values, struct conf *conf, struc
                        (unsigned long long)conf->max_txn_ops, (unsigned long long)TXN_OPS_MAX);
     if (conf->snapshot_count == 0)
         conf->snapshot_count = SNAPSHOT_COUNT_DEFAULT;
+    if (conf->watch_progress_ns <= 0) {
+        conf->watch_progress_ns = WATCH_PROGRESS_DEFAULT;
+    } else if (conf->watch_progress_ns < WATCH_PROGRESS_MIN) {
+        conf->watch_progress_ns = WATCH_PROGRESS_MIN;
+        conf_note(&values->notes, LOG_WARN,
+                  "adjusting watch progress notify interval to minimum period (100ms)");
+    }
     return RC_OK;
+}
+
+/* etcd takes its defaults for what makes no sense here. */
+static enum rc resolve_auth(struct conf_values *values, struct conf *conf, struct err *err)
+{
+    if (conf->bcrypt_cost < BCRYPT_COST_MIN || conf->bcrypt_cost > BCRYPT_COST_MAX) {
+        conf_note(&values->notes, LOG_WARN, "--bcrypt-cost=%llu is not from %d to %d: %d is used",
+                  (unsigned long long)conf->bcrypt_cost, BCRYPT_COST_MIN, BCRYPT_COST_MAX,
+                  BCRYPT_COST_DEFAULT);
+        conf->bcrypt_cost = BCRYPT_COST_DEFAULT;
+    }
+    if (conf->auth_token_ttl_s == 0)
+        conf->auth_token_ttl_s = TOKEN_TTL_S_DEFAULT;
+    if (conf->auth_token_ttl_s > TOKEN_TTL_S_MAX)
+        conf->auth_token_ttl_s = TOKEN_TTL_S_MAX;
+    return conf_auth_token_parse(conf->auth_token, &values->notes, &conf->jwt, err);
 }
 
 /* A bare number counts hours or revisions; what else there is, is a duration even in the mode that
@@ -335,6 +368,14 @@ static enum rc check_able(const struct conf *conf, struct err *err)
                            "yet",
                            url->text);
     }
+    for (size_t i = 0; i < conf->listen_metrics_urls.n; i++) {
+        const struct conf_url *url = &conf->listen_metrics_urls.v[i];
+        if (conf_url_is_tls(url))
+            return err_set(err, RC_UNSUPPORTED,
+                           "cannot listen on TLS for %s: this version of moat does not serve TLS "
+                           "yet",
+                           url->text);
+    }
     if (conf->member_count > 1)
         return err_set(err, RC_UNSUPPORTED,
                        "--initial-cluster names %zu members: this version of moat runs a single "
@@ -362,6 +403,8 @@ enum rc conf_resolve(struct conf_values *values, struct conf *out, struct err *e
         rc = check_limits(values, out, err);
     if (rc == RC_OK)
         rc = resolve_compaction(out, err);
+    if (rc == RC_OK)
+        rc = resolve_auth(values, out, err);
     if (rc == RC_OK)
         rc = check_states(values, err);
     if (rc == RC_OK)

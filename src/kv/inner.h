@@ -3,7 +3,33 @@
 #define MOAT_KV_INNER_H
 
 #include "kv/hash.h"
+#include "kv/heat.h"
 #include "kv/kv.h"
+#include "kv/spans.h"
+
+/* Those who watch (watch.h). */
+struct watches {
+    struct spans listeners; /* with struct listener as members */
+    struct list due;        /* of them, those to be called for the change at hand */
+
+    struct spans watchers; /* with struct watcher as members */
+    size_t watcher_n;
+    size_t slow_n;
+    uint64_t given;
+    struct touched *touched; /* spans with changes of the transaction at hand */
+    size_t touched_n;
+    size_t touched_cap;
+
+    struct list turns; /* struct watcher that are behind, the next one first */
+    struct timer timer;
+    struct { /* what was gathered for the first of them, and not given yet */
+        struct watcher *of;
+        struct revision from; /* where it began */
+        struct buf events;
+        unsigned revisions;
+        int64_t last; /* of them */
+    } batch;
+};
 
 struct kv {
     struct env *env;
@@ -35,6 +61,8 @@ struct kv {
         bool hashed; /* … from its beginning, and the compaction before was swept whole */
     } sweep;
 
+    struct watches watches;
+    struct heat heat;
     struct list hashing;                        /* struct kv_hash, oldest first */
     struct kv_hash_value hashes[KV_HASHES_MAX]; /* of past compactions, oldest first */
     size_t hash_n;

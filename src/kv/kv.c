@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "kv/inner.h"
+#include "kv/watch_inner.h"
 #include "wire/kv_codec.h"
 
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct kv *kv_new(struct env *env, struct storage *storage)
     kv->compacted = -1;
     kv->swept = -1;
     list_init(&kv->pins);
+    watches_init(&kv->watches, env);
     list_init(&kv->hashing);
     return kv;
 }
@@ -26,6 +28,7 @@ void kv_free(struct kv *kv)
 {
     if (!kv)
         return;
+    watches_fini(&kv->watches);
     index_free(kv->index);
     ring_fini(&kv->ring);
     buf_fini(&kv->sweep.deletes);
@@ -121,6 +124,8 @@ void kv_end(struct kv *kv)
     must(kv->open);
     kv->revision = kv_open_revision(kv);
     kv->open = false;
+    if (kv->sub > 0)
+        watches_notify(kv, (size_t)kv->sub);
 }
 
 static struct revision next_revision(struct kv *kv)
@@ -135,6 +140,7 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
 {
     struct index_hit before;
     bool alive = index_get(kv->index, key, INDEX_NOW, &before) == RC_OK;
+    heat_note(&kv->heat, key);
     struct revision rev = next_revision(kv);
     struct pb_key_value pair = {.key = key,
                                 .create_revision = alive ? before.create.main : rev.main,
@@ -153,6 +159,7 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
 static void delete_one(struct kv *kv, struct slice key)
 {
     struct revision rev = next_revision(kv);
+    heat_note(&kv->heat, key);
     struct pb_key_value pair = {.key = key};
     size_t len = codec_key_value_len(&pair);
     uint8_t *at = ring_push(&kv->ring, rev, true, (uint32_t)len);
@@ -272,6 +279,7 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out)
 {
     must(!kv->open && !kv->flush_out);
     kv->flush_out = true;
+    heat_turn(&kv->heat, env_now_ns(kv->env));
     kv->flushing = kv->ring.n;
     kv->flushing_revision = kv->revision;
     for (size_t i = 0; i < kv->ring.n; i++) {
@@ -344,6 +352,12 @@ void kv_stats(const struct kv *kv, struct kv_stats *out)
     index_stats(kv->index, &out->index);
     for (const struct list *p = kv->pins.next; p != &kv->pins; p = p->next)
         out->pins++;
+}
+
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max)
+{
+    heat_turn(&kv->heat, env_now_ns(kv->env));
+    return heat_hottest(&kv->heat, out, max);
 }
 
 void kv_check(const struct kv *kv)

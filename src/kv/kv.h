@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "env/env.h"
+#include "kv/heat.h"
 #include "kv/index.h"
 #include "kv/ring.h"
 #include "kv/storage.h"
@@ -45,7 +46,7 @@ void kv_begin(struct kv *kv);
 void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease);
 /* Delete every key alive in [key, range_end) as etcd reads the pair; returns how many. */
 int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end);
-void kv_end(struct kv *kv);
+void kv_end(struct kv *kv); /* tells those who watch (watch.h) */
 
 /* The encoded KeyValue of a key now; valid until the next change or flush. */
 MUST_USE enum rc kv_get(struct kv *kv, struct slice key, struct slice *encoded);
@@ -93,6 +94,8 @@ struct kv_stats {
     size_t pins;
 };
 void kv_stats(const struct kv *kv, struct kv_stats *out);
+/* The prefixes that change most (heat.h); returns how many. */
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max);
 void kv_check(const struct kv *kv);
 
 /* etcd's reading of a key and its range_end: none: the one key; "\0": everything from key on. */

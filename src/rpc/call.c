@@ -1,6 +1,7 @@
 /* A call's life: who still needs it, and what its method answers, wherever that goes. */
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/secret.h"
 #include "rpc/inner.h"
 
 #include <stdlib.h>
@@ -85,12 +86,19 @@ bool call_charge(struct rpc_call *call)
     return budget->used <= budget->max;
 }
 
+static void drop_request(struct rpc_call *call)
+{
+    if (call->method->secret)
+        secret_wipe(call->in.message.p, call->in.message.cap);
+    buf_fini(&call->in.message);
+}
+
 static void drop_message(struct rpc_call *call)
 {
     if (call->server->opt.budget)
         call->server->opt.budget->used -= call->in.charged;
     call->in.charged = 0;
-    buf_fini(&call->in.message);
+    drop_request(call);
     buf_fini(&call->in.waiting);
     buf_fini(&call->in.token);
 }
@@ -149,6 +157,18 @@ void rpc_fail_early(struct rpc_call *call, enum etcd_error error, const char *ex
 {
     must(!call->in.finished);
     refuse(call, etcd_error_code(error), etcd_error_text(error), explain);
+}
+
+void rpc_message_done(struct rpc_call *call)
+{
+    drop_request(call);
+    (void)!call_charge(call); /* less than before */
+}
+
+uint64_t rpc_call_origin(const struct rpc_call *call)
+{
+    return call->in.stream ? (uintptr_t)http_stream_conn(call->in.stream)
+                           : (uintptr_t)call->in.carrier;
 }
 
 bool rpc_gone(const struct rpc_call *call)

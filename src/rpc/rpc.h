@@ -1,10 +1,11 @@
 /* rpc - gRPC calls and plain HTTP routes on the server side of src/http.
  *
- * A request with content-type application/grpc is a call of "/service/method"; every other is
- * looked up among the routes. A unary call's message is gathered (to a limit), handed to the
- * method, and answered exactly once: rpc_reply, rpc_reply_source or rpc_fail, at once or later. A
- * client that goes away, or whose deadline passes, does not free the call: answering it then does
- * nothing but that. So a method may wait for consensus without asking who is still there.
+ * A request with content-type application/grpc is a call of "/service/method", one below /v3/ is a
+ * call in JSON, and every other is looked up among the routes. A unary call's message is gathered
+ * (to a limit), handed to the method, and answered exactly once: rpc_reply, rpc_reply_source or
+ * rpc_fail, at once or later. A client that goes away, or whose deadline passes, does not free the
+ * call: answering it then does nothing but that. So a method may wait for consensus without asking
+ * who is still there.
  *
  * A method with struct rpc_stream_ops may send several messages (rpc_send …, then rpc_end or
  * rpc_fail), and take several. It is told when the client has gone, and its call ends with that.
@@ -38,7 +39,7 @@ struct rpc_call {
     /* For what decoding needs. Freed when the call is answered for good; of a method that takes
      * several messages, after each of them. */
     struct arena arena;
-    struct slice token; /* metadata "token"; p NULL: none. As long as the call */
+    struct slice token; /* metadata "token", or "authorization" without "Bearer "; p NULL: none. As long as the call */
     void *user;         /* a streaming method's own; NULL at first */
     struct call_inner { /* rpc's own */
         const struct rpc_carrier_ops *ops;
@@ -87,6 +88,7 @@ struct rpc_method {
      * several, see stream. */
     void (*serve)(void *arg, struct rpc_call *call, struct slice message);
     const struct rpc_stream_ops *stream; /* NULL: there is one answer */
+    bool secret; /* its request is wiped when the call is over */
 };
 
 /* Answer with a message. A body begins with RPC_FRAME_LEN bytes for the frame (rpc_body_begin); it
@@ -101,6 +103,11 @@ void rpc_fail_etcd(struct rpc_call *call, enum etcd_error error, const char *exp
 /* Refuse now, but keep the call: whoever works on it still finishes it with one of the above, which
  * then only frees it. For requests that take too long and cannot be called back. */
 void rpc_fail_early(struct rpc_call *call, enum etcd_error error, const char *explain);
+/* The method needs the request's message no longer, nor what it decoded out of it. */
+void rpc_message_done(struct rpc_call *call);
+/* Equal for the calls of one gRPC connection, and else for nobody: to be fair between connections.
+ */
+uint64_t rpc_call_origin(const struct rpc_call *call);
 /* Nobody waits for the answer any more. */
 bool rpc_gone(const struct rpc_call *call);
 
@@ -176,7 +183,31 @@ struct rpc_route {
     void (*serve)(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
 };
 
+/* ---- JSON ---- */
+
+struct wire_message;
+
+/* POST /v3/PATH with a JSON body is a call of the method. Also under /v3beta/. */
+struct rpc_gateway_route {
+    const char *path;   /* "kv/range" */
+    const char *method; /* "/etcdserverpb.KV/Range" */
+    const struct wire_message *request;
+    const struct wire_message *response;
+    bool many;    /* takes several messages */
+    bool streams; /* answers with several */
+};
+
 /* ---- The server ---- */
+
+/* Who may speak plain HTTP, JSON included (etcd's --cors and --host-whitelist). A list that is
+ * empty, or has "*", lets everybody in. Strings borrow. */
+struct rpc_access {
+    bool cors; /* say in each answer which origins may read it */
+    const char *const *origins;
+    size_t origin_count;
+    const char *const *hosts;
+    size_t host_count;
+};
 
 struct rpc_options {
     struct env *env;
@@ -184,8 +215,13 @@ struct rpc_options {
     size_t method_count;
     const struct rpc_route *routes;
     size_t route_count;
-    bool cors;                  /* let browsers in: etcd's client port, with its default --cors=* */
+    const struct rpc_gateway_route *gateway; /* sorted by path; NULL: no JSON */
+    size_t gateway_count;
+    bool gateway_v3alpha; /* serve it under /v3alpha/, too, as etcd 3.2 did */
+    struct rpc_access access;
     void *arg;                  /* for methods and routes */
+    /* Asked before a method gets a message. False: the call was refused. NULL: all may pass. */
+    bool (*admit)(void *arg, struct rpc_call *call, struct slice message);
     size_t message_max;         /* bytes of one request message; 0: 2 MiB */
     struct http_budget *budget; /* may be NULL */
 };

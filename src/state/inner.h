@@ -11,6 +11,7 @@ struct state {
     struct state_options opt;
     struct env *env;
     struct kv *kv;
+    struct auth *auth;
     uint64_t applied; /* the last entry */
     uint64_t applied_term;
     int64_t quota;

@@ -36,6 +36,7 @@ struct lab {
 struct lab_options {
     int64_t quota;
     uint32_t stream_window; /* the client's; 0: plenty */
+    size_t request_bytes;   /* 0: LAB_REQUEST_BYTES */
     unsigned members;       /* of the cluster that storage names; 0: a new one of one */
 };
 
