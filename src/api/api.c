@@ -3,7 +3,6 @@
 #include "api/access.h"
 #include "api/inner.h"
 #include "api/tokens.h"
-#include "api/watch.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "wire/raft_request.h"
