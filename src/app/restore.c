@@ -60,7 +60,8 @@ enum rc restore_open(const char *path, bool check_hash, struct restore_file *out
         return RC_OK;
     }
     restore_close(&f);
-    return err_set(err, rc, "%s is no snapshot of etcd's (%s)", path, rc_text(rc));
+    return err_set(err, rc == RC_MALFORMED ? RC_FOREIGN : rc, "%s is no snapshot of etcd's (%s)",
+                   path, rc_text(rc));
 }
 
 void restore_close(struct restore_file *f)

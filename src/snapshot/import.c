@@ -115,14 +115,13 @@ static bool import_named(struct import *im, enum table table, struct slice key, 
 {
     if (!slice_eq(key, name))
         return damaged(im, "a row does not bear its own name");
-    if (key.n > STORAGE_KEY_MAX) {
-        im->rc = err_set(im->err, RC_LIMIT,
-                         "a name in the snapshot's bucket \"%s\" is longer than %d bytes, which "
-                         "moat does not take",
-                         im->bucket, STORAGE_KEY_MAX);
-        return false;
-    }
-    return add(im, table, key, value);
+    uint8_t *number = keep(im, AUTH_ROW_KEY_LEN);
+    uint8_t *stored = keep(im, value.n + AUTH_ROW_CRC_LEN);
+    store_u64_big(number, table == TABLE_AUTH_USER ? im->result.users : im->result.roles);
+    memcpy(stored, value.p, value.n);
+    store_u32(stored + value.n, crc32c(0, value));
+    return add(im, table, slice_of(number, AUTH_ROW_KEY_LEN),
+               slice_of(stored, value.n + AUTH_ROW_CRC_LEN));
 }
 
 static bool import_user(void *arg, struct slice key, struct slice value)
@@ -148,13 +147,21 @@ static bool import_role(void *arg, struct slice key, struct slice value)
 static bool import_auth(void *arg, struct slice key, struct slice value)
 {
     struct import *im = arg;
-    if (slice_eq(key, SLICE_LIT("authEnabled")) && value.n == 1) {
+    bool enabled = slice_eq(key, SLICE_LIT("authEnabled"));
+    if (!enabled && !slice_eq(key, SLICE_LIT("authRevision")))
+        return damaged(im, "there is something unknown");
+    if (value.n != (enabled ? 1 : 8))
+        return damaged(im, "a value has another length");
+    uint8_t *number = keep(im, 8);
+    uint64_t revision = enabled ? 0 : load_u64_big(value.p);
+    if (!enabled && revision == 0)
+        revision = 1; /* as etcd's start makes it */
+    store_u64(number, enabled ? value.p[0] == 1 : revision);
+    if (enabled)
         im->result.auth_enabled = value.p[0] == 1;
-        return add(im, TABLE_META, SLICE_LIT(META_AUTH_ENABLED), value);
-    }
-    if (slice_eq(key, SLICE_LIT("authRevision")) && value.n == 8)
-        return add(im, TABLE_META, SLICE_LIT(META_AUTH_REVISION), value);
-    return damaged(im, "there is something unknown");
+    return add(im, TABLE_META,
+               enabled ? SLICE_LIT(META_AUTH_ENABLED) : SLICE_LIT(META_AUTH_REVISION),
+               slice_of(number, 8));
 }
 
 static bool import_meta(void *arg, struct slice key, struct slice value)
@@ -194,7 +201,7 @@ static enum rc import_bucket(struct import *im, size_t which)
     if (rc == RC_NOT_FOUND && !buckets[which].needed)
         return RC_OK;
     if (rc == RC_NOT_FOUND)
-        return err_set(im->err, RC_MALFORMED,
+        return err_set(im->err, RC_FOREIGN,
                        "this is no snapshot of etcd's: it has no bucket \"%s\"", im->bucket);
     if (rc == RC_OK)
         rc = bbolt_rows(im->file, &bucket, buckets[which].row, im);

@@ -67,15 +67,17 @@ struct naming {
 };
 
 /* Both messages begin with the name, field 1. */
-static bool note_named(void *arg, struct slice key, struct slice value)
+static bool note_named(void *arg, struct slice key, struct slice stored)
 {
     struct naming *n = arg;
-    struct rd r = {.in = value};
-    struct named one = {.value = value};
+    size_t len = stored.n < AUTH_ROW_CRC_LEN ? 0 : stored.n - AUTH_ROW_CRC_LEN;
+    struct named one = {.value = {stored.p, len}};
+    struct rd r = {.in = one.value};
     (void)key;
     if (rd_u8(&r) == (1 << 3 | 2))
         one.name = rd_bytes(&r, rd_varint(&r));
-    if (r.failed || one.name.n == 0)
+    bool whole = len > 0 && load_u32(stored.p + len) == crc32c(0, one.value);
+    if (r.failed || one.name.n == 0 || !whole)
         n->w->rc = RC_CORRUPT;
     else if (n->list.n / sizeof(one) >= SNAPSHOT_USERS_MAX)
         n->w->rc = RC_LIMIT;
@@ -109,13 +111,25 @@ static void copy_named(struct walk *w, enum table table)
 
 /* ---- Buckets that are made ---- */
 
-static void put_auth(struct walk *w)
+static uint64_t number(struct walk *w, const char *key, uint64_t absent)
 {
     struct slice value;
-    if (meta(w, META_AUTH_ENABLED, &value) == RC_OK)
-        put(w, SLICE_LIT("authEnabled"), value);
-    if (meta(w, META_AUTH_REVISION, &value) == RC_OK)
-        put(w, SLICE_LIT("authRevision"), value);
+    if (meta(w, key, &value) != RC_OK)
+        return absent;
+    struct rd r = {.in = value};
+    uint64_t n = rd_u64(&r);
+    if (rd_done(&r) != RC_OK)
+        w->rc = w->rc == RC_OK ? RC_CORRUPT : w->rc;
+    return n;
+}
+
+static void put_auth(struct walk *w)
+{
+    uint8_t revision[8];
+    uint8_t enabled = number(w, META_AUTH_ENABLED, 0) == 1;
+    store_u64_big(revision, number(w, META_AUTH_REVISION, 1)); /* etcd's new store has 1 */
+    put(w, SLICE_LIT("authEnabled"), slice_of(&enabled, 1));
+    put(w, SLICE_LIT("authRevision"), slice_of(revision, sizeof(revision)));
 }
 
 static void json_strings(struct buf *b, const char *const *v, size_t n)
