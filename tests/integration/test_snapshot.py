@@ -309,7 +309,7 @@ def refusals(scratch):
 
     refused(b"", "no snapshot")
     refused(b"x" * 100000, "no snapshot")
-    refused(whole[:20000], "no snapshot")
+    refused(whole[:20001], "no snapshot")
     refused(whole[:-32], "missing hash")
     flipped = bytearray(whole)
     flipped[30000] ^= 1
