@@ -38,6 +38,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->sweeping);
     list_init(&a->hashing);
     list_init(&a->views);
+    list_init(&a->range_streams);
     list_init(&a->reads);
     waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
@@ -512,6 +513,7 @@ void api_free(struct api *a)
     refuse_all(&a->sweeping);
     api_stop_hashing(a);
     api_stop_views(a);
+    api_stop_range_streams(a);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
     buf_fini(&a->space.text);

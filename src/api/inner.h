@@ -29,6 +29,7 @@ struct api {
     struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
+    struct list range_streams;
     size_t pool_jobs;               /* of auth.c, on their way */
     atomic_bool closing;            /* they need not be done any more */
     struct kept_token *kept_tokens; /* of tokens.c */
@@ -82,8 +83,15 @@ void api_stop_hashing(struct api *a);
 void api_begin_views(struct api *a); /* storage has more than before */
 void api_stop_views(struct api *a);
 
+/* A place among API_LAZY_RANGES_MAX, and so many bytes of the budget, while there are any. */
+MUST_USE bool api_take_range_place(struct api *a, size_t bytes);
+void api_give_range_place(struct api *a, size_t bytes);
+void api_stop_range_streams(struct api *a);
+
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
+void serve_range_stream(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops api_range_stream;
 void serve_put(void *arg, struct rpc_call *call, struct slice message);
 void serve_delete_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_txn(void *arg, struct rpc_call *call, struct slice message);

@@ -29,6 +29,7 @@ const struct rpc_method api_methods[] = {
     {"/etcdserverpb.KV/DeleteRange", serve_delete_range},
     {"/etcdserverpb.KV/Put", serve_put},
     {"/etcdserverpb.KV/Range", serve_range},
+    {"/etcdserverpb.KV/RangeStream", serve_range_stream, &api_range_stream},
     {"/etcdserverpb.KV/Txn", serve_txn},
     {"/etcdserverpb.Maintenance/Alarm", serve_alarm},
     {"/etcdserverpb.Maintenance/Defragment", serve_defragment},

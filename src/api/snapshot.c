@@ -118,13 +118,12 @@ static void send_more(struct view_call *v);
 static void piece_read(struct job *job)
 {
     struct view_call *v = CONTAINER_OF(job, struct view_call, job);
-    v->busy = false;
-    if (!v->call) {
-        free_view(v);
-        return;
-    }
-    if (v->rc != RC_OK) {
-        fail(v);
+    if (!v->call || v->rc != RC_OK) {
+        v->busy = false;
+        if (v->call)
+            fail(v);
+        else
+            free_view(v);
         return;
     }
     for (struct slice left = buf_slice(&v->piece); left.n > 0;) {
@@ -133,6 +132,7 @@ static void piece_read(struct job *job)
         send_blob(v, slice_of(left.p, n), v->spool.size - v->at);
         left = slice_skip(left, n);
     }
+    v->busy = false; /* only now: the piece was needed */
     if (rpc_queued(v->call) < QUEUED_FEW)
         send_more(v);
 }
