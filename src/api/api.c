@@ -3,7 +3,6 @@
 #include "api/access.h"
 #include "api/inner.h"
 #include "api/tokens.h"
-#include "api/watch.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "env/metrics.h"
@@ -14,57 +13,6 @@
 #include <stdlib.h>
 
 #define OVERDUE_LOOK_MS 500u
-
-static const struct rpc_method methods[] = {
-    {"/etcdserverpb.Auth/AuthDisable", serve_auth},
-    {"/etcdserverpb.Auth/AuthEnable", serve_auth},
-    {"/etcdserverpb.Auth/AuthStatus", serve_auth},
-    {"/etcdserverpb.Auth/Authenticate", serve_authenticate, .secret = true},
-    {"/etcdserverpb.Auth/RoleAdd", serve_auth},
-    {"/etcdserverpb.Auth/RoleDelete", serve_auth},
-    {"/etcdserverpb.Auth/RoleGet", serve_auth},
-    {"/etcdserverpb.Auth/RoleGrantPermission", serve_auth},
-    {"/etcdserverpb.Auth/RoleList", serve_auth},
-    {"/etcdserverpb.Auth/RoleRevokePermission", serve_auth},
-    {"/etcdserverpb.Auth/UserAdd", serve_user_add, .secret = true},
-    {"/etcdserverpb.Auth/UserChangePassword", serve_user_change_password, .secret = true},
-    {"/etcdserverpb.Auth/UserDelete", serve_auth},
-    {"/etcdserverpb.Auth/UserGet", serve_auth},
-    {"/etcdserverpb.Auth/UserGrantRole", serve_auth},
-    {"/etcdserverpb.Auth/UserList", serve_auth},
-    {"/etcdserverpb.Auth/UserRevokeRole", serve_auth},
-    {"/etcdserverpb.Cluster/MemberAdd", serve_member_add},
-    {"/etcdserverpb.Cluster/MemberList", serve_member_list},
-    {"/etcdserverpb.Cluster/MemberPromote", serve_member_promote},
-    {"/etcdserverpb.Cluster/MemberRemove", serve_member_remove},
-    {"/etcdserverpb.Cluster/MemberUpdate", serve_member_update},
-    {"/etcdserverpb.KV/Compact", serve_compact},
-    {"/etcdserverpb.KV/DeleteRange", serve_delete_range},
-    {"/etcdserverpb.KV/Put", serve_put},
-    {"/etcdserverpb.KV/Range", serve_range},
-    {"/etcdserverpb.KV/Txn", serve_txn},
-    {"/etcdserverpb.Lease/LeaseGrant", serve_lease_grant},
-    {"/etcdserverpb.Lease/LeaseKeepAlive", NULL, &lease_keep_alive},
-    {"/etcdserverpb.Lease/LeaseLeases", serve_lease_leases},
-    {"/etcdserverpb.Lease/LeaseRevoke", serve_lease_revoke},
-    {"/etcdserverpb.Lease/LeaseTimeToLive", serve_lease_time_to_live},
-    {"/etcdserverpb.Maintenance/Alarm", serve_alarm},
-    {"/etcdserverpb.Maintenance/Defragment", serve_defragment},
-    {"/etcdserverpb.Maintenance/Downgrade", serve_downgrade},
-    {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
-    {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
-    {"/etcdserverpb.Maintenance/Status", serve_status},
-    {"/etcdserverpb.Watch/Watch", NULL, &watch_ops},
-    {"/grpc.health.v1.Health/Check", serve_health_check},
-    {"/moatpb.Inspect/Usage", serve_usage},
-    {"/v3electionpb.Election/Campaign", serve_campaign, &campaign_ops},
-    {"/v3electionpb.Election/Leader", serve_leader},
-    {"/v3electionpb.Election/Observe", serve_observe, &observe_ops},
-    {"/v3electionpb.Election/Proclaim", serve_proclaim},
-    {"/v3electionpb.Election/Resign", serve_resign},
-    {"/v3lockpb.Lock/Lock", serve_lock, &lock_ops},
-    {"/v3lockpb.Lock/Unlock", serve_unlock},
-};
 
 uint64_t api_due(struct api *a)
 {
@@ -129,14 +77,16 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->late);
     list_init(&a->sweeping);
     list_init(&a->hashing);
+    list_init(&a->views);
+    list_init(&a->range_streams);
     list_init(&a->reads);
     waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
     a->next_id = rng_u64(opt->env->rng);
     a->rpc = rpc_server_new(&(struct rpc_options){
         .env = opt->env,
-        .methods = methods,
-        .method_count = ARRAY_LEN(methods),
+        .methods = api_methods,
+        .method_count = api_method_count,
         .routes = api_routes,
         .route_count = api_route_count,
         .gateway = opt->json ? api_gateway : NULL,
@@ -267,6 +217,8 @@ void api_free(struct api *a)
     worker_drain(a->opt.env->workers, LANE_POOL);
     api_stop_writes(a);
     api_stop_hashing(a);
+    api_stop_views(a);
+    api_stop_range_streams(a);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
     rpc_server_free(a->metrics_rpc);

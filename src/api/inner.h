@@ -27,10 +27,13 @@ struct api {
     struct list reads;    /* struct read that waits for quorum, oldest first */
     struct list hashing;  /* HashKV calls in progress */
     size_t hashing_n;
+    struct list views; /* Snapshot and Hash calls */
+    size_t views_n;
     struct timer overdue;
     struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
+    struct list range_streams;
     size_t pool_jobs;               /* of auth.c, on their way */
     atomic_bool closing;            /* they need not be done any more */
     struct kept_token *kept_tokens; /* of tokens.c */
@@ -104,9 +107,18 @@ const char *api_explain_space(struct api *a);
 const char *api_cluster_version(const struct api *a);
 
 void api_stop_hashing(struct api *a);
+void api_begin_views(struct api *a); /* storage has more than before */
+void api_stop_views(struct api *a);
+
+/* A place among API_LAZY_RANGES_MAX, and so many bytes of the budget, while there are any. */
+MUST_USE bool api_take_range_place(struct api *a, size_t bytes);
+void api_give_range_place(struct api *a, size_t bytes);
+void api_stop_range_streams(struct api *a);
 
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
+void serve_range_stream(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops api_range_stream;
 void serve_put(void *arg, struct rpc_call *call, struct slice message);
 void serve_delete_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_txn(void *arg, struct rpc_call *call, struct slice message);
@@ -137,12 +149,18 @@ void serve_member_promote(void *arg, struct rpc_call *call, struct slice message
 void serve_alarm(void *arg, struct rpc_call *call, struct slice message);
 void serve_defragment(void *arg, struct rpc_call *call, struct slice message);
 void serve_downgrade(void *arg, struct rpc_call *call, struct slice message);
+void serve_hash(void *arg, struct rpc_call *call, struct slice message);
 void serve_hash_kv(void *arg, struct rpc_call *call, struct slice message);
 void serve_move_leader(void *arg, struct rpc_call *call, struct slice message);
+void serve_snapshot(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops api_snapshot_stream;
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
 void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
+
+extern const struct rpc_method api_methods[];
+extern const size_t api_method_count;
 
 /* routes (rpc_route.serve) */
 void serve_health(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);

@@ -251,10 +251,7 @@ static void compute_ids(struct server *s)
     const struct conf *c = s->conf;
     s->peer_urls = url_texts(&c->initial_advertise_peer_urls);
     s->client_urls = url_texts(&c->advertise_client_urls);
-    s->member_id =
-        ids_member(s->peer_urls, c->initial_advertise_peer_urls.n, c->initial_cluster_token);
-    uint64_t members[1] = {s->member_id};
-    s->cluster_id = ids_cluster(members, 1);
+    ids_of(c, &s->member_id, &s->cluster_id);
 }
 
 static uint64_t token_ttl_ns(const struct conf *c)
@@ -308,6 +305,7 @@ static void make_api(struct server *s)
         .env = s->env,
         .cluster_id = s->cluster_id,
         .storage = s->storage,
+        .spool_dir = s->dir.root,
         .member = {.id = s->member_id,
                    .name = c->name,
                    .peer_urls = s->peer_urls,
