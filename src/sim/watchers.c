@@ -193,9 +193,13 @@ void watchers_init(struct watchers *w, const struct model *model)
         const char *range_end;
         unsigned kind;
     } kinds[WATCHERS_MAX] = {
-        {"a", "", WATCH_PREV_KV},    {"a", "b", 0},
-        {"a", "zz", WATCH_PREV_KV},  {"b", "c", WATCH_NO_PUT},
-        {"a", "c", WATCH_NO_DELETE}, {"c", "", 0},
+        {"a", "", WATCH_PREV_KV},
+        {"a", "b", 0},
+        {"a", "b", 0},
+        {"a", "zz", WATCH_PREV_KV},
+        {"b", "c", WATCH_NO_PUT},
+        {"a", "c", WATCH_NO_DELETE},
+        {"c", "", 0},
     };
     *w = (struct watchers){.model = model};
     for (size_t i = 0; i < WATCHERS_MAX; i++) {

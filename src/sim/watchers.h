@@ -12,7 +12,7 @@
 #include "kv/watch.h"
 #include "sim/model.h"
 
-#define WATCHERS_MAX 6u
+#define WATCHERS_MAX 7u
 
 struct sim_watcher {
     struct watcher watcher;
