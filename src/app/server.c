@@ -545,6 +545,12 @@ enum rc server_run(const struct conf *conf, bool talk, struct err *err)
                              conf->log_outputs.v, conf->log_outputs.n, err);
     if (rc != RC_OK)
         return rc;
+    if (conf->enable_log_rotation)
+        logger_rotate(&s.logger, conf->log_outputs.v, conf->log_outputs.n,
+                      &(struct rotate){.bytes_max = conf->log_rotation.bytes_max,
+                                       .days_max = conf->log_rotation.days_max,
+                                       .backups_max = conf->log_rotation.backups_max,
+                                       .local_time = conf->log_rotation.local_time});
     store_catch_sigbus();
     io_raise_fd_limit();
     rc = io_loop_new(&(struct io_loop_options){.log = &s.logger.log}, &s.loop, err);
