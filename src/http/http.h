@@ -5,8 +5,8 @@
  * a response with headers, a body that is pulled in pieces, and trailers. So /version and gRPC
  * routes are written once. Sans I/O: bytes in by feed, bytes out by emit; deadlines by env timers.
  *
- * Everything a peer sends meets a named limit here (struct http_limits, docs/ARCHITECTURE.md,
- * Limits). RFC 9110, 9112 (HTTP/1.1), 9113 (HTTP/2), 7541 (HPACK). */
+ * Everything a peer sends meets a named limit here (struct http_limits, docs/LIMITS.md). RFC 9110,
+ * 9112 (HTTP/1.1), 9113 (HTTP/2), 7541 (HPACK). */
 #ifndef MOAT_HTTP_HTTP_H
 #define MOAT_HTTP_HTTP_H
 
