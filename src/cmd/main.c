@@ -19,13 +19,25 @@ static int cmd_version(const struct cmd_args *args)
     return 0;
 }
 
+static int run_etcdutl(int argc, char **argv)
+{
+    return cmd_etcdutl(&(struct cmd_args){argc, argv, false});
+}
+
+static int run_ctl(int argc, char **argv, const char *name)
+{
+    return ctl_main(argc, argv, &(struct ctl_program){name, run_etcdutl});
+}
+
 static int cmd_ctl(const struct cmd_args *args)
 {
-    return ctl_main(args->argc, args->argv, "moat ctl");
+    return run_ctl(args->argc, args->argv, "moat ctl");
 }
 
 static const struct command commands[] = {
     {"ctl", "talk to a server: etcdctl's commands (`moat ctl help` lists them)", cmd_ctl},
+    {"etcdutl", "work on snapshots and stopped data, as etcdutl does", cmd_etcdutl},
+    {"import", "make a data directory out of etcd's snapshot", cmd_import},
     {"server", "run a server (flags, ETCD_* variables and files as etcd's; --help lists them)",
      cmd_server},
     {"version", "print moat's version", cmd_version},
@@ -37,11 +49,10 @@ static void usage(FILE *to)
                 "usage: moat COMMAND [FLAG ...]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
-    fprintf(
-        to,
-        "\nRun under the name etcd, it takes the flags of `moat server` without a command; under\n"
-        "the name etcdctl, the commands of `moat ctl`.\n"
-        "Manuals: moat(1), moat-ctl(1), moat-server(8).\n");
+    fprintf(to,
+            "\nRun under the name etcd, it takes the flags of `moat server` without a command;\n"
+            "under the names etcdctl and etcdutl, those of `moat ctl` and `moat etcdutl`.\n"
+            "Manuals: moat(1), moat-ctl(1), moat-server(8).\n");
 }
 
 static bool is_help(const char *word)
@@ -56,7 +67,9 @@ int main(int argc, char **argv)
     if (strcmp(name, "etcd") == 0)
         return cmd_server(&(struct cmd_args){argc - 1, argv + 1, true});
     if (strcmp(name, "etcdctl") == 0)
-        return ctl_main(argc - 1, argv + 1, "etcdctl");
+        return run_ctl(argc - 1, argv + 1, "etcdctl");
+    if (strcmp(name, "etcdutl") == 0)
+        return cmd_etcdutl(&(struct cmd_args){argc - 1, argv + 1, true});
     if (argc < 2) {
         usage(stderr);
         return 2;

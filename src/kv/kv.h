@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "env/env.h"
+#include "kv/heat.h"
 #include "kv/index.h"
 #include "kv/ring.h"
 #include "kv/storage.h"
@@ -25,6 +26,10 @@ struct kv;
 
 struct kv *kv_new(struct env *env, struct storage *storage);
 void kv_free(struct kv *kv);
+
+/* Say of each key that is put or deleted, also while restoring, which lease its pair names from now
+ * on (0: none). Set once, first; fn must not touch the key space. */
+void kv_on_lease(struct kv *kv, void (*fn)(void *arg, struct slice key, int64_t lease), void *arg);
 
 /* What a flush keeps beside the revisions. */
 struct kv_marks {
@@ -45,7 +50,7 @@ void kv_begin(struct kv *kv);
 void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease);
 /* Delete every key alive in [key, range_end) as etcd reads the pair; returns how many. */
 int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end);
-void kv_end(struct kv *kv);
+void kv_end(struct kv *kv); /* tells those who watch (watch.h) */
 
 /* The encoded KeyValue of a key now; valid until the next change or flush. */
 MUST_USE enum rc kv_get(struct kv *kv, struct slice key, struct slice *encoded);
@@ -68,12 +73,13 @@ struct kv_flush {
     size_t n;
     size_t cap;
 };
+void kv_flush_add(struct kv_flush *f, struct storage_op op);
 void kv_flush_begin(struct kv *kv, struct kv_flush *out); /* appends to out */
 /* The batch is in storage and storage_refresh was called. */
 void kv_flush_done(struct kv *kv);
 size_t kv_unflushed_bytes(const struct kv *kv);
 size_t kv_unflushed_ops(const struct kv *kv); /* those not in a flush that is out */
-bool kv_flush_urgent(const struct kv *kv);    /* a sweep waits for a flush to go on or to end */
+bool kv_flush_urgent(const struct kv *kv);    /* a sweep or hash waits for a flush */
 
 /* ---- Compaction ---- */
 
@@ -92,6 +98,8 @@ struct kv_stats {
     size_t pins;
 };
 void kv_stats(const struct kv *kv, struct kv_stats *out);
+/* The prefixes that change most (heat.h); returns how many. */
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max);
 void kv_check(const struct kv *kv);
 
 /* etcd's reading of a key and its range_end: none: the one key; "\0": everything from key on. */

@@ -1,5 +1,7 @@
 /* Applied changes go to storage in batches, one on its way at a time. */
 #include "base/must.h"
+#include "env/metrics.h"
+#include "kv/hash.h"
 #include "state/inner.h"
 #include "state/meta.h"
 
@@ -8,9 +10,11 @@
 static void run(struct job *job)
 {
     struct state *s = CONTAINER_OF(job, struct state, flush.job);
+    uint64_t begun_ns = env_now_ns(s->env);
     s->flush.rc = fault_hit(s->env->faults, "state.flush")
                       ? RC_IO
                       : storage_commit(s->opt.storage, s->flush.batch.ops, s->flush.batch.n);
+    s->flush.ns = env_now_ns(s->env) - begun_ns;
 }
 
 static void submit(struct state *s)
@@ -29,6 +33,7 @@ static void begin(struct state *s)
     must(!s->flush.out && !s->flush.retry);
     s->flush.batch.n = 0;
     kv_flush_begin(s->kv, &s->flush.batch);
+    pending_take(&s->pending, &s->flush.batch);
     kv_marks(s->kv, &meta.marks);
     s->opt.configuration(s->opt.arg, &meta.conf_index, &conf);
     meta.conf = buf_slice(&conf);
@@ -57,6 +62,7 @@ static void committed(struct state *s)
     struct storage_stats stats;
     storage_refresh(s->opt.storage);
     kv_flush_done(s->kv);
+    pending_done(&s->pending);
     storage_stats(s->opt.storage, &stats);
     s->used_bytes = stats.used_bytes;
     s->flush.safe = s->flush.kept;
@@ -76,6 +82,7 @@ static void done(struct job *job)
     struct state *s = CONTAINER_OF(job, struct state, flush.job);
     s->flush.out = false;
     if (s->flush.rc == RC_OK) {
+        env_observe_ns(s->env, backend_commit, s->flush.ns);
         committed(s);
         return;
     }
@@ -123,13 +130,20 @@ void flush_note(struct state *s)
         env_after(s->env, &s->flush.timer, (uint64_t)STATE_FLUSH_MS * NS_PER_MS);
 }
 
+static bool is_much(const struct state *s)
+{
+    return kv_flush_urgent(s->kv) ||
+           kv_unflushed_ops(s->kv) + pending_count(&s->pending) >= STATE_FLUSH_OPS ||
+           state_unflushed_bytes(s) >= STATE_FLUSH_BYTES;
+}
+
 bool state_turn(struct state *s)
 {
     bool more = kv_sweep(s->kv);
+    more = kv_hash_turn(s->kv) || more;
     if (s->flush.out || s->flush.retry || s->flush.broken)
         return false; /* the job's end brings the next turn */
-    if (kv_flush_urgent(s->kv) || kv_unflushed_ops(s->kv) >= STATE_FLUSH_OPS ||
-        kv_unflushed_bytes(s->kv) >= STATE_FLUSH_BYTES)
+    if (is_much(s))
         begin(s);
     return more;
 }

@@ -191,7 +191,18 @@ MEMBER_LIST_REPLY = Message(header=(1, HEADER), members=(2, [MEMBER]))
 HEALTH_CHECK = Message(service=(1, str))
 HEALTH_CHECK_REPLY = Message(status=(1, int))
 
+RANGE_STREAM_REPLY = Message(range=(1, RANGE_REPLY))
+ALARM = Message(action=(1, int), member=(2, int), alarm=(3, int))
+ALARM_MEMBER = Message(member=(1, int), alarm=(2, int))
+ALARM_REPLY = Message(header=(1, HEADER), alarms=(2, [ALARM_MEMBER]))
+HASH_KV = Message(revision=(1, int))
+HASH_KV_REPLY = Message(
+    header=(1, HEADER), hash=(2, int), compact_revision=(3, int), hash_revision=(4, int)
+)
+
 METHODS = {
+    "/etcdserverpb.Maintenance/Alarm": (ALARM, ALARM_REPLY),
+    "/etcdserverpb.Maintenance/HashKV": (HASH_KV, HASH_KV_REPLY),
     "/etcdserverpb.KV/Range": (RANGE, RANGE_REPLY),
     "/etcdserverpb.KV/Put": (PUT, PUT_REPLY),
     "/etcdserverpb.KV/DeleteRange": (DELETE, DELETE_REPLY),

@@ -2,6 +2,7 @@
  * nothing waits for ever and a stop leaves nothing behind. */
 #include "api/api.h"
 
+#include "api/waiting.h"
 #include "kv/map_storage.h"
 #include "lab.h"
 
@@ -82,6 +83,80 @@ static void a_stop_refuses_what_waits(void **state)
     lab_close(&l); /* checks that no call is left */
 }
 
+#define LARGE 1000000u
+#define MANY  20u
+
+/* More than may be on its way through the log, with the log standing still. */
+static void send_much(struct lab *l, struct caller_reply *replies[MANY])
+{
+    char *value = mem_zalloc(LARGE + 1);
+    memset(value, 'v', LARGE);
+    lab_open(l, &(struct lab_options){.request_bytes = 2 * LARGE});
+    l->halted = true;
+    for (unsigned i = 0; i < MANY; i++) {
+        char key[8];
+        snprintf(key, sizeof(key), "k%u", i);
+        replies[i] = lab_put(l, key, value);
+    }
+    free(value);
+    assert_true(MANY * LARGE > 2 * WAITING_LOG_LARGE);
+    assert_true(quorum_pending_bytes(l->quorum) < WAITING_LOG_LARGE + 2 * LARGE);
+}
+
+static void what_has_no_room_waits_and_is_written_all_the_same(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct caller_reply *replies[MANY];
+    send_much(&l, replies);
+    size_t before = quorum_pending_bytes(l.quorum);
+    const struct caller_reply *small = lab_put(&l, "small", "v");
+    assert_true(quorum_pending_bytes(l.quorum) > before); /* it need not wait */
+    for (unsigned i = 0; i < MANY; i++)
+        assert_false(replies[i]->ended);
+    l.halted = false;
+    lab_run(&l);
+    assert_int_equal(small->grpc_status, 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_true(replies[i]->ended);
+        assert_int_equal(replies[i]->grpc_status, 0);
+    }
+    assert_int_equal(lab_count(&l), MANY + 1);
+    lab_close(&l);
+}
+
+/* Those in the log may still be written, and are; those that waited are told so, and are not. */
+static void what_waits_too_long_is_not_written(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct caller_reply *replies[MANY];
+    send_much(&l, replies);
+    lab_pass_ms(&l, API_REQUEST_MS_MAX + 500);
+    int64_t timed_out = 0;
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_true(replies[i]->ended);
+        timed_out += replies[i]->grpc_status == GRPC_UNAVAILABLE;
+        if (replies[i]->grpc_status != GRPC_UNAVAILABLE)
+            caller_refused(replies[i], GRPC_RESOURCE_EXHAUSTED, "etcdserver: too many requests");
+    }
+    assert_true(timed_out > 0 && timed_out < MANY);
+    l.halted = false;
+    lab_run(&l);
+    assert_int_equal(lab_count(&l), timed_out);
+    lab_close(&l);
+}
+
+static void a_stop_refuses_those_that_wait_for_room(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct caller_reply *replies[MANY];
+    send_much(&l, replies);
+    caller_cancel(&l.caller, replies[MANY - 1]);
+    lab_close(&l); /* checks that nothing is left */
+}
+
 static void what_is_too_large_is_refused(void **state)
 {
     (void)state;
@@ -128,6 +203,16 @@ static void the_quota_refuses_what_adds(void **state)
                                                   .physical = true};
     r = lab_call(&l, "/etcdserverpb.KV/Compact", &wire_compaction_request, &compact);
     assert_int_equal(r->grpc_status, 0);
+    /* The alarm stays until it is disarmed. */
+    caller_refused(lab_put(&l, "k", "small"), GRPC_RESOURCE_EXHAUSTED,
+                   "etcdserver: mvcc: database space exceeded");
+    const struct pb_alarm_request disarm = {.action = PB_ALARM_ACTION_DEACTIVATE,
+                                            .member_id = LAB_MEMBER,
+                                            .alarm = PB_ALARM_TYPE_NOSPACE};
+    struct pb_alarm_response disarmed;
+    lab_response(&l, lab_call(&l, "/etcdserverpb.Maintenance/Alarm", &wire_alarm_request, &disarm),
+                 &wire_alarm_response, &disarmed);
+    assert_int_equal(disarmed.alarms_n, 1);
     assert_int_equal(lab_put(&l, "k", "small")->grpc_status, 0);
     lab_close(&l);
 }
@@ -240,6 +325,9 @@ int main(void)
         cmocka_unit_test(a_write_waits_for_the_log),
         cmocka_unit_test(a_write_that_takes_too_long_is_told_so),
         cmocka_unit_test(a_stop_refuses_what_waits),
+        cmocka_unit_test(what_has_no_room_waits_and_is_written_all_the_same),
+        cmocka_unit_test(what_waits_too_long_is_not_written),
+        cmocka_unit_test(a_stop_refuses_those_that_wait_for_room),
         cmocka_unit_test(what_is_too_large_is_refused),
         cmocka_unit_test(the_quota_refuses_what_adds),
         cmocka_unit_test(a_full_disk_refuses_what_adds),

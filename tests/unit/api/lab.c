@@ -100,7 +100,9 @@ static void make_env(struct lab *l)
                           .rng = &l->rng,
                           .disk = sim_disk_env(l->disk),
                           .workers = &l->workers.workers,
-                          .log = &l->log};
+                          .log = &l->log,
+                          .metrics = &l->metrics};
+    metrics_init(&l->metrics);
 }
 
 static void make_parts(struct lab *l, const struct lab_options *opt)
@@ -125,20 +127,23 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
                                                     .on_drop = on_drop,
                                                     .on_fatal = on_fatal});
     l->budget.max = 1u << 30;
-    l->api = api_new(&(struct api_options){.env = &l->env,
-                                           .cluster_id = LAB_CLUSTER,
-                                           .storage = l->storage,
-                                           .member = {.id = LAB_MEMBER,
-                                                      .name = "infra0",
-                                                      .peer_urls = peers,
-                                                      .peer_url_count = 1,
-                                                      .client_urls = clients,
-                                                      .client_url_count = 2},
-                                           .request_bytes_max = LAB_REQUEST_BYTES,
-                                           .txn_ops_max = 128,
-                                           .quota_bytes = opt->quota,
-                                           .etcd_version = "3.7.0",
-                                           .budget = &l->budget});
+    l->api = api_new(&(struct api_options){
+        .env = &l->env,
+        .cluster_id = LAB_CLUSTER,
+        .storage = l->storage,
+        .member = {.id = LAB_MEMBER,
+                   .name = "infra0",
+                   .peer_urls = peers,
+                   .peer_url_count = 1,
+                   .client_urls = clients,
+                   .client_url_count = 2},
+        .request_bytes_max = opt->request_bytes ? opt->request_bytes : LAB_REQUEST_BYTES,
+        .txn_ops_max = 128,
+        .quota_bytes = opt->quota,
+        .etcd_version = "3.7.0",
+        .watch_progress_ns = LAB_PROGRESS_NS,
+        .budget = &l->budget,
+        .json = true});
     api_attach(l->api, l->state, l->quorum);
 }
 
@@ -167,6 +172,7 @@ static void start(struct lab *l)
                                          buf_slice(&restored.conf)};
     if (quorum_start(l->quorum, l->wal, &found, &snap, &err) != RC_OK)
         fail_msg("%s", err.text);
+    api_lead(l->api);
     buf_fini(&restored.conf);
 }
 
@@ -231,6 +237,7 @@ void lab_close(struct lab *l)
 void lab_run(struct lab *l)
 {
     for (int turn = 0; turn < 100; turn++) {
+        api_turn(l->api);
         quorum_flush(l->quorum);
         (void)state_turn(l->state);
         if (!l->halted)

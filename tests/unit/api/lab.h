@@ -5,6 +5,7 @@
 
 #include "../rpc/caller.h"
 #include "api/api.h"
+#include "env/metrics.h"
 #include "sim/disk.h"
 #include "sim/workers.h"
 #include "wire/etcd.h"
@@ -12,6 +13,7 @@
 #define LAB_CLUSTER       0xc1u
 #define LAB_MEMBER        0x3eu
 #define LAB_REQUEST_BYTES (64u << 10)
+#define LAB_PROGRESS_NS   ((uint64_t)10 * NS_PER_S)
 
 struct lab {
     struct env env;
@@ -20,6 +22,7 @@ struct lab {
     struct timers timers;
     struct rng rng;
     struct log log;
+    struct metrics metrics;
     struct sim_disk *disk;
     struct sim_workers workers;
     struct storage *storage;
@@ -36,6 +39,7 @@ struct lab {
 struct lab_options {
     int64_t quota;
     uint32_t stream_window; /* the client's; 0: plenty */
+    size_t request_bytes;   /* 0: LAB_REQUEST_BYTES */
     unsigned members;       /* of the cluster that storage names; 0: a new one of one */
 };
 
