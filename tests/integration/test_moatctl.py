@@ -88,7 +88,6 @@ MORE = [
     ["lease", "grant", "99999999999"],
     ["lease", "grant", "500"],
     ["put", "leased", "v", "--lease={lease}"],
-    ["put", "leased2", "v", "--lease={lease}"],
     ["get", "leased", "-w", "json"],
     ["get", "leased", "-w", "fields", "--hex"],
     ["lease", "timetolive", "{lease}"],
