@@ -231,7 +231,8 @@ def beside(scratch):
         same(code, 200, f"{option} {answer}")
     _, out, _ = run([CURL, "-si", "-X", "OPTIONS", "-H", "Origin: http://page", server.url + "/v3/kv/put"])
     has(out.decode(), "Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: POST, GET")
-    narrow = scratch.server("--cors", "http://page:80", "--host-whitelist", "good.host", data="d2", log="l2")
+    given = ["--cors", "http://page:80", "--host-whitelist", "good.host,127.0.0.1"]
+    narrow = scratch.server(*given, data="data2", log="log2")
     _, out, _ = run([CURL, "-si", "-H", "Origin: http://other", narrow.url + "/version"])
     check("Access-Control-Allow-Origin" not in out.decode(), "another origin is let in:", out)
     _, out, _ = run([CURL, "-si", "-H", "Host: bad.host", narrow.url + "/version"])
