@@ -236,6 +236,6 @@ def beside(scratch):
     _, out, _ = run([CURL, "-si", "-H", "Origin: http://other", narrow.url + "/version"])
     check("Access-Control-Allow-Origin" not in out.decode(), "another origin is let in:", out)
     _, out, _ = run([CURL, "-si", "-H", "Host: bad.host", narrow.url + "/version"])
-    has(out.decode(), " 403 ")
+    has(out.decode(), " 421 ", "the Host header was unrecognized")
     _, out, _ = run([CURL, "-si", "-H", "Host: good.host", narrow.url + "/version"])
     has(out.decode(), " 200 ")
