@@ -184,6 +184,7 @@ def script():
     yield None, AUTH + "Authenticate", {"name": "root", "password": "x"}
     for name in ("root", "alice", "bob", "née"):
         yield None, AUTH + "UserAdd", {"name": name, "password": name + "-pw"}
+    yield None, AUTH + "UserChangePassword", {"name": "alice", "password": "alice-pw"}
     yield None, AUTH + "AuthEnable", {}
     yield None, AUTH + "UserAdd", {"name": "cert", "options": {"no_password": True}}
     yield None, AUTH + "UserAdd", {"name": "empty", "password": ""}
