@@ -187,6 +187,7 @@ static const struct method_rule {
     {"/etcdserverpb.KV/Txn", OPEN},
     {"/etcdserverpb.Maintenance/Alarm", ALARM},
     {"/etcdserverpb.Maintenance/Status", LOGIN},
+    {"/etcdserverpb.Watch/Watch", OPEN},
     {"/grpc.health.v1.Health/Check", OPEN},
 };
 

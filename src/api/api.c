@@ -26,44 +26,6 @@ struct write {
     void *arg;
 };
 
-static const struct rpc_method methods[] = {
-    {"/etcdserverpb.Auth/AuthDisable", serve_auth},
-    {"/etcdserverpb.Auth/AuthEnable", serve_auth},
-    {"/etcdserverpb.Auth/AuthStatus", serve_auth},
-    {"/etcdserverpb.Auth/Authenticate", serve_authenticate, .secret = true},
-    {"/etcdserverpb.Auth/RoleAdd", serve_auth},
-    {"/etcdserverpb.Auth/RoleDelete", serve_auth},
-    {"/etcdserverpb.Auth/RoleGet", serve_auth},
-    {"/etcdserverpb.Auth/RoleGrantPermission", serve_auth},
-    {"/etcdserverpb.Auth/RoleList", serve_auth},
-    {"/etcdserverpb.Auth/RoleRevokePermission", serve_auth},
-    {"/etcdserverpb.Auth/UserAdd", serve_user_add, .secret = true},
-    {"/etcdserverpb.Auth/UserChangePassword", serve_user_change_password, .secret = true},
-    {"/etcdserverpb.Auth/UserDelete", serve_auth},
-    {"/etcdserverpb.Auth/UserGet", serve_auth},
-    {"/etcdserverpb.Auth/UserGrantRole", serve_auth},
-    {"/etcdserverpb.Auth/UserList", serve_auth},
-    {"/etcdserverpb.Auth/UserRevokeRole", serve_auth},
-    {"/etcdserverpb.Cluster/MemberAdd", serve_member_add},
-    {"/etcdserverpb.Cluster/MemberList", serve_member_list},
-    {"/etcdserverpb.Cluster/MemberPromote", serve_member_promote},
-    {"/etcdserverpb.Cluster/MemberRemove", serve_member_remove},
-    {"/etcdserverpb.Cluster/MemberUpdate", serve_member_update},
-    {"/etcdserverpb.KV/Compact", serve_compact},
-    {"/etcdserverpb.KV/DeleteRange", serve_delete_range},
-    {"/etcdserverpb.KV/Put", serve_put},
-    {"/etcdserverpb.KV/Range", serve_range},
-    {"/etcdserverpb.KV/Txn", serve_txn},
-    {"/etcdserverpb.Maintenance/Alarm", serve_alarm},
-    {"/etcdserverpb.Maintenance/Defragment", serve_defragment},
-    {"/etcdserverpb.Maintenance/Downgrade", serve_downgrade},
-    {"/etcdserverpb.Maintenance/HashKV", serve_hash_kv},
-    {"/etcdserverpb.Maintenance/MoveLeader", serve_move_leader},
-    {"/etcdserverpb.Maintenance/Status", serve_status},
-    {"/grpc.health.v1.Health/Check", serve_health_check},
-    {"/moatpb.Inspect/Usage", serve_usage},
-};
-
 static void look_for_overdue(struct timer *t);
 static struct compactor *make_compactor(struct api *a);
 
@@ -81,11 +43,14 @@ struct api *api_new(const struct api_options *opt)
     a->next_id = rng_u64(opt->env->rng);
     a->rpc = rpc_server_new(&(struct rpc_options){
         .env = opt->env,
-        .methods = methods,
-        .method_count = ARRAY_LEN(methods),
+        .methods = api_methods,
+        .method_count = api_method_count,
         .routes = api_routes,
         .route_count = api_route_count,
-        .cors = true,
+        .gateway = opt->json ? api_gateway : NULL,
+        .gateway_count = opt->json ? api_gateway_count : 0,
+        .gateway_v3alpha = opt->v3alpha,
+        .access = opt->access,
         .arg = a,
         .admit = access_admit,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
@@ -136,15 +101,19 @@ void api_reply(struct rpc_call *call, const struct wire_message *m, const void *
     rpc_reply(call, &body);
 }
 
-bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+void api_bad_message(struct rpc_call *call, enum rc rc)
 {
-    enum rc rc = wire_decode(m, in, &call->arena, out);
-    if (rc == RC_OK)
-        return true;
     rpc_fail(call, GRPC_INTERNAL,
              "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
              rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
-    return false;
+}
+
+bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in, void *out)
+{
+    enum rc rc = wire_decode(m, in, &call->arena, out);
+    if (rc != RC_OK)
+        api_bad_message(call, rc);
+    return rc == RC_OK;
 }
 
 size_t api_reply_room(const struct api *a)
@@ -321,6 +290,7 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
         return ETCD_NO_SPACE;
     }
     if (new_bytes > 0 && state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE)) {
+        a->next_alarm_ns = 0; /* the one proposed is there: disarmed, it may be raised at once */
         *explain = api_explain_space(a);
         return ETCD_NO_SPACE;
     }

@@ -47,12 +47,16 @@ struct api_options {
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;
-    bool compact_by_revision;  /* --auto-compaction-mode */
-    int64_t compact_retention; /* revisions, or ns; 0: never by itself */
-    int64_t quota_bytes;       /* as Status shows it */
-    const char *etcd_version;  /* "3.7.0": what clients are told */
+    bool compact_by_revision;   /* --auto-compaction-mode */
+    int64_t compact_retention;  /* revisions, or ns; 0: never by itself */
+    int64_t quota_bytes;        /* as Status shows it */
+    const char *etcd_version;   /* "3.7.0": what clients are told */
+    uint64_t watch_progress_ns; /* how often quiet watches are told the revision; more than 0 */
     struct http_budget *budget;
-    const struct jwt *jwt; /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
+    bool json;                /* serve the gateway, … */
+    bool v3alpha;             /* … also below /v3alpha/ */
+    struct rpc_access access; /* on the client port */
+    const struct jwt *jwt;    /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
     unsigned bcrypt_cost;
     enum api_member_list member_list;
     void (*random)(void *p, size_t n); /* fit for secrets */

@@ -46,6 +46,8 @@ struct pb_response_header api_header(const struct api *a);
 /* Encode msg and answer with it. */
 void api_reply(struct rpc_call *call, const struct wire_message *m, const void *msg);
 
+/* Refuse what is no message (wire_decode's rc). */
+void api_bad_message(struct rpc_call *call, enum rc rc);
 /* Decode into out (in the call's arena); answers the call and returns false when it cannot be. */
 MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, struct slice in,
                          void *out);
@@ -100,9 +102,14 @@ void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
 void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 
+extern const struct rpc_method api_methods[];
+extern const size_t api_method_count;
+
 /* routes (rpc_route.serve) */
 extern const struct rpc_route api_routes[];
 extern const size_t api_route_count;
+extern const struct rpc_gateway_route api_gateway[];
+extern const size_t api_gateway_count;
 extern const struct rpc_route api_peer_routes[];
 extern const size_t api_peer_route_count;
 

@@ -13,13 +13,6 @@
 
 #define API_TXN_MEMORY_MAX (8u << 20) /* bytes of decoded txn: some 50,000 nested operations */
 
-static void bad_message(struct rpc_call *call, enum rc rc)
-{
-    rpc_fail(call, GRPC_INTERNAL,
-             "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
-             rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
-}
-
 /* ---- Range ---- */
 
 /* An answer too large to be built at once: encoded as the connection takes it. */
@@ -156,7 +149,7 @@ void serve_range(void *arg, struct rpc_call *call, struct slice message)
     struct pb_range_request *r = arena_alloc(&call->arena, sizeof(*r));
     enum rc rc = codec_range_request_parse(message, r);
     if (rc != RC_OK) {
-        bad_message(call, rc);
+        api_bad_message(call, rc);
         return;
     }
     enum etcd_error e = check_range(r);
@@ -175,7 +168,7 @@ void serve_put(void *arg, struct rpc_call *call, struct slice message)
     struct pb_put_request r;
     enum rc rc = codec_put_request_parse(message, &r);
     if (rc != RC_OK) {
-        bad_message(call, rc);
+        api_bad_message(call, rc);
         return;
     }
     enum etcd_error e = check_put(&r);
@@ -236,7 +229,7 @@ static bool decode_txn(struct api *a, struct rpc_call *call, struct slice messag
     }
     enum rc rc = wire_decode_limited(&wire_txn_request, message, &limits, &call->arena, out);
     if (rc != RC_OK)
-        bad_message(call, rc);
+        api_bad_message(call, rc);
     return rc == RC_OK;
 }
 

@@ -82,6 +82,7 @@ void conf_fini(struct conf *conf)
     free(conf->config_file);
     conf_urls_fini(&conf->listen_client_urls);
     conf_urls_fini(&conf->listen_peer_urls);
+    conf_urls_fini(&conf->listen_metrics_urls);
     conf_urls_fini(&conf->advertise_client_urls);
     conf_urls_fini(&conf->initial_advertise_peer_urls);
     free(conf->auto_compaction_retention);
@@ -92,6 +93,8 @@ void conf_fini(struct conf *conf)
         conf_urls_fini(&conf->members[i].peer_urls);
     }
     free(conf->members);
+    conf_strings_fini(&conf->cors);
+    conf_strings_fini(&conf->host_whitelist);
     free(conf->auth_token);
     conf_jwt_fini(&conf->jwt);
     conf_strings_fini(&conf->log_outputs);

@@ -26,6 +26,7 @@ enum conf_cluster_state { CONF_CLUSTER_NEW, CONF_CLUSTER_EXISTING };
 enum conf_compaction { CONF_COMPACT_PERIODIC, CONF_COMPACT_REVISION };
 enum conf_member_list { CONF_MEMBERS_FULL, CONF_MEMBERS_CLIENT_URLS, CONF_MEMBERS_NONE };
 enum conf_log_format { CONF_LOG_JSON, CONF_LOG_CONSOLE };
+enum conf_metrics { CONF_METRICS_BASIC, CONF_METRICS_EXTENSIVE };
 enum conf_logger { CONF_LOGGER_ZAP, CONF_LOGGER_CAPNSLOG };
 
 struct conf_strings {
@@ -68,6 +69,7 @@ struct conf {
 
     struct conf_urls listen_client_urls;
     struct conf_urls listen_peer_urls;
+    struct conf_urls listen_metrics_urls; /* may be empty */
     struct conf_urls advertise_client_urls;
     struct conf_urls initial_advertise_peer_urls;
 
@@ -85,10 +87,19 @@ struct conf {
     int64_t auto_compaction;         /* what it says: ns, or revisions; 0: never by itself */
     uint64_t snapshot_count;         /* entries between two raft snapshots; never 0 */
     uint32_t max_concurrent_streams;
+    int64_t grpc_keepalive_min_time_ns; /* 0 or less: not enforced */
+    int64_t grpc_keepalive_interval_ns; /* 0 or less: none */
+    int64_t grpc_keepalive_timeout_ns;
     uint64_t heartbeat_interval_ms; /* no effect with one voter */
     uint64_t election_timeout_ms;   /* 5 heartbeats or more, at most 50 s */
 
-    char *auth_token; /* as given; taken apart: */
+    bool enable_grpc_gateway;
+    bool enable_v3alpha;
+    struct conf_strings cors;           /* origins; "*": all */
+    struct conf_strings host_whitelist; /* names; "*": all */
+    enum conf_metrics metrics;
+    int64_t watch_progress_ns; /* at least 100 ms */
+    char *auth_token;          /* as given; taken apart: */
     struct conf_jwt jwt;
     uint64_t auth_token_ttl_s;
     uint64_t bcrypt_cost; /* 4 to 31 */

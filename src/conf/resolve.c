@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WATCH_PROGRESS_DEFAULT  600000000000 /* ns */
+#define WATCH_PROGRESS_MIN      100000000    /* ns: etcd's */
 #define SNAPSHOT_COUNT_DEFAULT  10000
 #define ELECTION_HEARTBEATS_MIN 5          /* etcd: an election timeout outlasts this many */
 #define ELECTION_MS_MAX         50000      /* etcd: maxElectionMs */
@@ -108,6 +110,8 @@ static enum rc check_urls(const struct conf *conf, struct err *err)
     if (rc == RC_OK)
         rc = check_each(&conf->listen_client_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
+        rc = check_each(&conf->listen_metrics_urls, conf_url_check_bind, err);
+    if (rc == RC_OK)
         rc = check_advertised("initial-advertise-peer-urls", "\"host:port\"",
                               &conf->initial_advertise_peer_urls, err);
     if (rc == RC_OK)
@@ -201,6 +205,13 @@ static enum rc check_limits(struct conf_values *values, struct conf *conf, struc
                        (unsigned long long)conf->max_txn_ops, (unsigned long long)TXN_OPS_MAX);
     if (conf->snapshot_count == 0)
         conf->snapshot_count = SNAPSHOT_COUNT_DEFAULT;
+    if (conf->watch_progress_ns <= 0) {
+        conf->watch_progress_ns = WATCH_PROGRESS_DEFAULT;
+    } else if (conf->watch_progress_ns < WATCH_PROGRESS_MIN) {
+        conf->watch_progress_ns = WATCH_PROGRESS_MIN;
+        conf_note(&values->notes, LOG_WARN,
+                  "adjusting watch progress notify interval to minimum period (100ms)");
+    }
     return RC_OK;
 }
 
@@ -351,6 +362,14 @@ static enum rc check_able(const struct conf *conf, struct err *err)
     }
     for (size_t i = 0; i < conf->listen_peer_urls.n; i++) {
         const struct conf_url *url = &conf->listen_peer_urls.v[i];
+        if (conf_url_is_tls(url))
+            return err_set(err, RC_UNSUPPORTED,
+                           "cannot listen on TLS for %s: this version of moat does not serve TLS "
+                           "yet",
+                           url->text);
+    }
+    for (size_t i = 0; i < conf->listen_metrics_urls.n; i++) {
+        const struct conf_url *url = &conf->listen_metrics_urls.v[i];
         if (conf_url_is_tls(url))
             return err_set(err, RC_UNSUPPORTED,
                            "cannot listen on TLS for %s: this version of moat does not serve TLS "

@@ -348,7 +348,8 @@ void conf_value_store(const struct conf_flag *flag, const char *text, struct con
             rc = conf_urls_parse(slice_str(text), field, NULL);
         break;
     case CONF_DURATION:
-        must(false); /* none has a field yet */
+        rc = conf_parse_duration(text, field);
+        break;
     }
     must(rc == RC_OK);
 }

@@ -45,6 +45,9 @@ struct http_source_ops {
     enum http_pull (*pull)(struct http_source *src, struct buf *out, size_t max);
     /* The stream needs it no longer: ended, reset, or the connection is gone. Called once. */
     void (*release)(struct http_source *src);
+    /* Bytes that HTTP/1 is to send as one chunk, however many, for clients that take a chunk for a
+     * message: pull is then allowed that much. NULL, or 0: it does not matter. */
+    size_t (*whole)(const struct http_source *src);
 };
 struct http_source {
     const struct http_source_ops *ops;
@@ -103,6 +106,8 @@ enum http_reset {
     HTTP_RESET_CALM
 };
 void http_stream_reset(struct http_stream *s, enum http_reset why);
+
+const char *http_reason(unsigned status); /* RFC 9110 15: "Not Found"; "" when unknown */
 
 struct http_conn *http_stream_conn(struct http_stream *s);
 struct slice http_conn_peer(const struct http_conn *c); /* "127.0.0.1:54321", for logs */

@@ -3,6 +3,7 @@
 #define MOAT_KV_INNER_H
 
 #include "kv/hash.h"
+#include "kv/heat.h"
 #include "kv/kv.h"
 #include "kv/spans.h"
 
@@ -61,6 +62,7 @@ struct kv {
     } sweep;
 
     struct watches watches;
+    struct heat heat;
     struct list hashing;                        /* struct kv_hash, oldest first */
     struct kv_hash_value hashes[KV_HASHES_MAX]; /* of past compactions, oldest first */
     size_t hash_n;

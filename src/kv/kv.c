@@ -140,6 +140,7 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
 {
     struct index_hit before;
     bool alive = index_get(kv->index, key, INDEX_NOW, &before) == RC_OK;
+    heat_note(&kv->heat, key);
     struct revision rev = next_revision(kv);
     struct pb_key_value pair = {.key = key,
                                 .create_revision = alive ? before.create.main : rev.main,
@@ -158,6 +159,7 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
 static void delete_one(struct kv *kv, struct slice key)
 {
     struct revision rev = next_revision(kv);
+    heat_note(&kv->heat, key);
     struct pb_key_value pair = {.key = key};
     size_t len = codec_key_value_len(&pair);
     uint8_t *at = ring_push(&kv->ring, rev, true, (uint32_t)len);
@@ -277,6 +279,7 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out)
 {
     must(!kv->open && !kv->flush_out);
     kv->flush_out = true;
+    heat_turn(&kv->heat, env_now_ns(kv->env));
     kv->flushing = kv->ring.n;
     kv->flushing_revision = kv->revision;
     for (size_t i = 0; i < kv->ring.n; i++) {
@@ -349,6 +352,12 @@ void kv_stats(const struct kv *kv, struct kv_stats *out)
     index_stats(kv->index, &out->index);
     for (const struct list *p = kv->pins.next; p != &kv->pins; p = p->next)
         out->pins++;
+}
+
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max)
+{
+    heat_turn(&kv->heat, env_now_ns(kv->env));
+    return heat_hottest(&kv->heat, out, max);
 }
 
 void kv_check(const struct kv *kv)

@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "env/env.h"
+#include "kv/heat.h"
 #include "kv/index.h"
 #include "kv/ring.h"
 #include "kv/storage.h"
@@ -93,6 +94,8 @@ struct kv_stats {
     size_t pins;
 };
 void kv_stats(const struct kv *kv, struct kv_stats *out);
+/* The prefixes that change most (heat.h); returns how many. */
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max);
 void kv_check(const struct kv *kv);
 
 /* etcd's reading of a key and its range_end: none: the one key; "\0": everything from key on. */

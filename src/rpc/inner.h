@@ -41,6 +41,8 @@ static inline bool call_takes_one(const struct rpc_call *call)
 
 /* NULL: there is none. */
 const struct rpc_method *request_method(const struct rpc_server *s, struct slice path);
+/* What is said of a path that is no method, with a zero behind it. */
+void request_describe_unknown(const struct rpc_server *s, struct slice path, struct buf *text);
 /* Judge the request's headers: a call, or NULL when the stream was answered. */
 struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
                                const struct http_request *request);
@@ -59,6 +61,9 @@ void grpc_refuse(struct http_stream *stream, unsigned http_status, enum grpc_cod
 
 /* ---- route.c: plain HTTP ---- */
 
+/* Answer what no route has a say in: a foreign Host, OPTIONS, a path that wants cleaning. */
+bool route_refuse(const struct rpc_server *s, struct http_stream *stream,
+                  const struct http_request *request);
 void route_serve(struct rpc_server *s, struct http_stream *stream,
                  const struct http_request *request);
 

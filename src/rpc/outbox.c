@@ -39,7 +39,7 @@ static struct piece *open_piece(struct outbox *o, bool room)
 {
     struct piece *p =
         list_empty(&o->pieces) ? NULL : CONTAINER_OF(o->pieces.prev, struct piece, link);
-    if (p && !p->blob && !p->src && room)
+    if (p && !p->blob && !p->src && (room || is_spent(p)))
         return p;
     p = mem_zalloc(sizeof(*p));
     list_add_tail(&o->pieces, &p->link);
@@ -142,6 +142,7 @@ void outbox_take(struct outbox *o, struct buf *bytes)
     }
     bool had = has_something(o);
     struct piece *p = open_piece(o, false);
+    buf_fini(&p->own);
     p->own = *bytes;
     *bytes = (struct buf){0};
     count(o, p->own.n);

@@ -25,12 +25,11 @@ const struct rpc_method *request_method(const struct rpc_server *s, struct slice
 }
 
 /* "/service/method": the service, and whether we have any method of it. */
-static void refuse_unknown(struct rpc_server *s, struct http_stream *stream, struct slice path)
+void request_describe_unknown(const struct rpc_server *s, struct slice path, struct buf *text)
 {
     const uint8_t *slash = path.n > 1 ? memrchr(path.p + 1, '/', path.n - 1) : NULL;
-    struct buf text = {0};
     if (path.p[0] != '/' || !slash) {
-        buf_printf(&text, "malformed method name: \"%.*s\"", (int)path.n, (const char *)path.p);
+        buf_printf(text, "malformed method name: \"%.*s\"", (int)path.n, (const char *)path.p);
     } else {
         struct slice service = {path.p + 1, (size_t)(slash - path.p) - 1};
         struct slice method = {slash + 1, path.n - service.n - 2};
@@ -39,14 +38,12 @@ static void refuse_unknown(struct rpc_server *s, struct http_stream *stream, str
         for (size_t i = 0; i < s->opt.method_count; i++)
             known = known || slice_has_prefix(slice_str(s->opt.methods[i].path), prefix);
         if (known)
-            buf_printf(&text, "unknown method %.*s for service %.*s", (int)method.n,
+            buf_printf(text, "unknown method %.*s for service %.*s", (int)method.n,
                        (const char *)method.p, (int)service.n, (const char *)service.p);
         else
-            buf_printf(&text, "unknown service %.*s", (int)service.n, (const char *)service.p);
+            buf_printf(text, "unknown service %.*s", (int)service.n, (const char *)service.p);
     }
-    buf_append_u8(&text, 0);
-    grpc_refuse(stream, 200, GRPC_UNIMPLEMENTED, (const char *)text.p, NULL);
-    buf_fini(&text);
+    buf_append_u8(text, 0);
 }
 
 static bool refuse_headers(struct http_stream *stream, const struct http_request *request,
@@ -80,14 +77,11 @@ static bool refuse_headers(struct http_stream *stream, const struct http_request
     return false;
 }
 
-/* As etcd takes it: from either name, "token" first, with or without "Bearer ". */
+/* etcd takes it from either name. */
 static struct slice token_of(const struct http_request *request)
 {
-    struct slice bearer = SLICE_LIT("Bearer ");
     struct slice token = http_request_header(request, "token");
-    if (!token.p)
-        token = http_request_header(request, "authorization");
-    return slice_has_prefix(token, bearer) ? slice_skip(token, bearer.n) : token;
+    return token.p ? token : http_request_header(request, "authorization");
 }
 
 struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
@@ -98,7 +92,10 @@ struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
         return NULL;
     const struct rpc_method *method = request_method(s, request->path);
     if (!method) {
-        refuse_unknown(s, stream, request->path);
+        struct buf text = {0};
+        request_describe_unknown(s, request->path, &text);
+        grpc_refuse(stream, 200, GRPC_UNIMPLEMENTED, (const char *)text.p, NULL);
+        buf_fini(&text);
         return NULL;
     }
     struct rpc_call *call = call_new(s, method, token_of(request));

@@ -1,10 +1,11 @@
 /* rpc - gRPC calls and plain HTTP routes on the server side of src/http.
  *
- * A request with content-type application/grpc is a call of "/service/method"; every other is
- * looked up among the routes. A unary call's message is gathered (to a limit), handed to the
- * method, and answered exactly once: rpc_reply, rpc_reply_source or rpc_fail, at once or later. A
- * client that goes away, or whose deadline passes, does not free the call: answering it then does
- * nothing but that. So a method may wait for consensus without asking who is still there.
+ * A request with content-type application/grpc is a call of "/service/method", one below /v3/ is a
+ * call in JSON, and every other is looked up among the routes. A unary call's message is gathered
+ * (to a limit), handed to the method, and answered exactly once: rpc_reply, rpc_reply_source or
+ * rpc_fail, at once or later. A client that goes away, or whose deadline passes, does not free the
+ * call: answering it then does nothing but that. So a method may wait for consensus without asking
+ * who is still there.
  *
  * A method with struct rpc_stream_ops may send several messages (rpc_send …, then rpc_end or
  * rpc_fail), and take several. It is told when the client has gone, and its call ends with that.
@@ -182,7 +183,31 @@ struct rpc_route {
     void (*serve)(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
 };
 
+/* ---- JSON ---- */
+
+struct wire_message;
+
+/* POST /v3/PATH with a JSON body is a call of the method. Also under /v3beta/. */
+struct rpc_gateway_route {
+    const char *path;   /* "kv/range" */
+    const char *method; /* "/etcdserverpb.KV/Range" */
+    const struct wire_message *request;
+    const struct wire_message *response;
+    bool many;    /* takes several messages */
+    bool streams; /* answers with several */
+};
+
 /* ---- The server ---- */
+
+/* Who may speak plain HTTP, JSON included (etcd's --cors and --host-whitelist). A list that is
+ * empty, or has "*", lets everybody in. Strings borrow. */
+struct rpc_access {
+    bool cors; /* say in each answer which origins may read it */
+    const char *const *origins;
+    size_t origin_count;
+    const char *const *hosts;
+    size_t host_count;
+};
 
 struct rpc_options {
     struct env *env;
@@ -190,7 +215,10 @@ struct rpc_options {
     size_t method_count;
     const struct rpc_route *routes;
     size_t route_count;
-    bool cors;                  /* let browsers in: etcd's client port, with its default --cors=* */
+    const struct rpc_gateway_route *gateway; /* sorted by path; NULL: no JSON */
+    size_t gateway_count;
+    bool gateway_v3alpha; /* serve it under /v3alpha/, too, as etcd 3.2 did */
+    struct rpc_access access;
     void *arg;                  /* for methods and routes */
     /* Asked before a method gets a message. False: the call was refused. NULL: all may pass. */
     bool (*admit)(void *arg, struct rpc_call *call, struct slice message);

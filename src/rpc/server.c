@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
-#include "rpc/inner.h"
+#include "rpc/gateway.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +16,13 @@ static struct rpc_server *server_of(struct http_handler *h)
  * body, if it has one, is taken and forgotten. */
 struct exchange {
     struct http_stream *stream;
-    struct rpc_call *call; /* NULL: answered */
+    struct rpc_call *call;   /* NULL: answered, or … */
+    struct gateway *gateway; /* … the gateway's */
 };
 
 /* gRPC needs HTTP/2; everything with its content type is a call there, and a POST with another one
- * is refused as grpc-go refuses it. The rest is plain HTTP, in either version. */
+ * is refused as grpc-go refuses it, unless it is the gateway's. The rest is plain HTTP, in either
+ * version. */
 static void *on_request(struct http_handler *h, struct http_stream *stream,
                         const struct http_request *request)
 {
@@ -28,16 +30,21 @@ static void *on_request(struct http_handler *h, struct http_stream *stream,
     struct slice type = http_request_header(request, "content-type");
     struct exchange *x = mem_zalloc(sizeof(*x));
     x->stream = stream;
+    bool h2 = request->version == 2;
     bool claims = slice_has_prefix(type, SLICE_LIT("application/grpc"));
-    if (request->version == 2 && metadata_is_grpc(type)) {
+    if (h2 && metadata_is_grpc(type)) {
         x->call = request_begin(s, stream, request);
-    } else if (request->version == 2 && (claims || slice_eq(request->method, SLICE_LIT("POST")))) {
+    } else if (h2 && (claims || (slice_eq(request->method, SLICE_LIT("POST")) &&
+                                 !gateway_owns(s, request)))) {
         char text[160];
         snprintf(text, sizeof(text), "invalid gRPC request content-type \"%.*s\"",
                  (int)(type.n < 64 ? type.n : 64), type.n ? (const char *)type.p : "");
         grpc_refuse(stream, 415, GRPC_INVALID_ARGUMENT, text, NULL);
-    } else {
-        route_serve(s, stream, request);
+    } else if (!route_refuse(s, stream, request)) {
+        if (gateway_owns(s, request))
+            x->gateway = gateway_begin(s, stream, request);
+        else
+            route_serve(s, stream, request);
     }
     return x;
 }
@@ -48,6 +55,8 @@ static void on_data(struct http_handler *h, void *ctx, struct slice piece)
     (void)h;
     if (x->call)
         request_data(x->call, piece);
+    else if (x->gateway)
+        gateway_data(x->gateway, piece);
     else
         http_stream_consumed(x->stream, piece.n);
 }
@@ -58,6 +67,8 @@ static void on_end(struct http_handler *h, void *ctx)
     (void)h;
     if (x->call)
         request_end(x->call);
+    if (x->gateway)
+        gateway_end(x->gateway);
 }
 
 static void on_close(struct http_handler *h, void *ctx, enum rc why)
@@ -67,6 +78,8 @@ static void on_close(struct http_handler *h, void *ctx, enum rc why)
     (void)why;
     if (x->call)
         call_close(x->call);
+    if (x->gateway)
+        gateway_close(x->gateway);
     free(x);
 }
 
@@ -81,6 +94,8 @@ struct rpc_server *rpc_server_new(const struct rpc_options *opt)
         s->opt.message_max = RPC_MESSAGE_MAX_DEFAULT;
     for (size_t i = 1; i < opt->method_count; i++) /* found by bisection */
         must(slice_cmp(slice_str(opt->methods[i - 1].path), slice_str(opt->methods[i].path)) < 0);
+    for (size_t i = 1; i < opt->gateway_count; i++)
+        must(strcmp(opt->gateway[i - 1].path, opt->gateway[i].path) < 0);
     for (size_t i = 0; i < opt->method_count; i++)
         must(opt->methods[i].serve || opt->methods[i].stream->message);
     return s;

@@ -223,7 +223,7 @@ void lab_open(struct lab *l, size_t message_max, uint64_t budget_max, uint32_t s
                                                      .method_count = ARRAY_LEN(methods),
                                                      .routes = routes,
                                                      .route_count = ARRAY_LEN(routes),
-                                                     .cors = true,
+                                                     .access = {.cors = true},
                                                      .arg = l,
                                                      .message_max = message_max,
                                                      .budget = &l->budget});

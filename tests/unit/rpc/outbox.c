@@ -88,6 +88,12 @@ static void everything_comes_out_in_order(void **state)
         buf_clear(&out);
         assert_int_equal(lab_pull(&l, &out, 100), HTTP_PULL_WAIT);
         assert_true(slice_eq(buf_slice(&out), SLICE_LIT("again")));
+        struct buf large = {0};
+        memset(buf_extend(&large, 50000), 'l', 50000);
+        outbox_take(&l.box, &large);
+        buf_clear(&out);
+        assert_int_equal(lab_pull(&l, &out, 100000), HTTP_PULL_WAIT);
+        assert_int_equal(out.n, 50000);
         assert_int_equal(lab_pull(&l, &out, 100), HTTP_PULL_WAIT);
         outbox_end(&l.box);
         assert_int_equal(lab_pull(&l, &out, 100), HTTP_PULL_END);
