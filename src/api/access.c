@@ -197,11 +197,21 @@ static int compare_rule(const void *key, const void *element)
     return strcmp(key, r->path);
 }
 
-static enum auth_need need_of(struct rpc_call *call, struct slice message)
+static enum rule rule_of(const char *path)
 {
     const struct method_rule *r =
-        bsearch(call->method->path, rules, ARRAY_LEN(rules), sizeof(*rules), compare_rule);
-    enum rule rule = r ? r->rule : ROOT_ALONE;
+        bsearch(path, rules, ARRAY_LEN(rules), sizeof(*rules), compare_rule);
+    return r ? r->rule : ROOT_ALONE;
+}
+
+bool access_needs_root(const char *path)
+{
+    return rule_of(path) == ROOT_ALONE;
+}
+
+static enum auth_need need_of(struct rpc_call *call, struct slice message)
+{
+    enum rule rule = rule_of(call->method->path);
     struct pb_alarm_request alarm;
     if (rule == ALARM && wire_decode(&wire_alarm_request, message, &call->arena, &alarm) == RC_OK &&
         alarm.action == PB_ALARM_ACTION_GET)

@@ -15,6 +15,9 @@ MUST_USE enum etcd_error access_who(struct api *a, struct rpc_call *call, struct
  * here are root's alone. */
 bool access_admit(void *arg, struct rpc_call *call, struct slice message);
 
+/* Is the method root's alone, whatever is asked of it? */
+bool access_needs_root(const char *path);
+
 /* May the caller read, or write, these keys (etcd's notation)? Not answered, only logged. For reads
  * that answer nothing about the present: also the auth revision must be the present one. */
 MUST_USE enum etcd_error access_to_keys(struct api *a, struct rpc_call *call, enum auth_need need,
