@@ -136,6 +136,19 @@ bool access_allows(struct api *a, struct rpc_call *call, enum auth_need need, st
     return e == ETCD_OK;
 }
 
+enum etcd_error access_to_lease(struct api *a, struct rpc_call *call, enum auth_need need,
+                                const struct lease *l)
+{
+    struct auth_denial why = {0};
+    struct auth_who who;
+    enum etcd_error e = access_who(a, call, &who);
+    if (e == ETCD_OK)
+        e = auth_may_lease(state_auth(a->state), &who, need, l, &why);
+    if (e == ETCD_PERMISSION_DENIED)
+        log_denial(a, call, &why);
+    return e;
+}
+
 bool access_allows_txn(struct api *a, struct rpc_call *call, const struct pb_txn_request *r)
 {
     struct auth_denial why = {0};
@@ -184,11 +197,25 @@ static const struct method_rule {
     {"/etcdserverpb.KV/DeleteRange", OPEN},
     {"/etcdserverpb.KV/Put", OPEN},
     {"/etcdserverpb.KV/Range", OPEN},
+    {"/etcdserverpb.KV/RangeStream", OPEN},
+    {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/Txn", OPEN},
+    {"/etcdserverpb.Lease/LeaseGrant", LOGIN},
+    {"/etcdserverpb.Lease/LeaseKeepAlive", LOGIN},
+    {"/etcdserverpb.Lease/LeaseLeases", LOGIN},
+    {"/etcdserverpb.Lease/LeaseRevoke", LOGIN},
+    {"/etcdserverpb.Lease/LeaseTimeToLive", LOGIN},
     {"/etcdserverpb.Maintenance/Alarm", ALARM},
     {"/etcdserverpb.Maintenance/Status", LOGIN},
     {"/etcdserverpb.Watch/Watch", OPEN},
     {"/grpc.health.v1.Health/Check", OPEN},
+    {"/v3electionpb.Election/Campaign", OPEN}, /* these make calls of their own, of their caller */
+    {"/v3electionpb.Election/Leader", OPEN},
+    {"/v3electionpb.Election/Observe", OPEN},
+    {"/v3electionpb.Election/Proclaim", OPEN},
+    {"/v3electionpb.Election/Resign", OPEN},
+    {"/v3lockpb.Lock/Lock", OPEN},
+    {"/v3lockpb.Lock/Unlock", OPEN},
 };
 
 static int compare_rule(const void *key, const void *element)

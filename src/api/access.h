@@ -22,7 +22,10 @@ bool access_needs_root(const char *path);
  * that answer nothing about the present: also the auth revision must be the present one. */
 MUST_USE enum etcd_error access_to_keys(struct api *a, struct rpc_call *call, enum auth_need need,
                                         struct slice key, struct slice range_end);
-/* The same; a refusal is answered, too. */
+/* The same of every key that the lease has; NULL is a lease without any. */
+MUST_USE enum etcd_error access_to_lease(struct api *a, struct rpc_call *call, enum auth_need need,
+                                         const struct lease *l);
+/* As access_to_keys; a refusal is answered, too. */
 MUST_USE bool access_allows(struct api *a, struct rpc_call *call, enum auth_need need,
                             struct slice key, struct slice range_end);
 MUST_USE bool access_allows_txn(struct api *a, struct rpc_call *call,
