@@ -1,7 +1,8 @@
 /* fuzz: authz base */
 /* Permissions against a brute-force model. The input is a list of ranges, each two keys of up to
- * three letters out of four (two bits a letter), and the last one is what is asked for. The model
- * looks at every key there is. */
+ * two letters out of four, and the last one is what is asked for. The model looks at every key of
+ * up to three letters: where one range ends, and the first key behind a single one, are among them.
+ */
 #include "authz/range_set.h"
 
 #include "base/must.h"
@@ -10,9 +11,10 @@
 
 #define LETTERS  4u
 #define KEYS     (LETTERS + LETTERS * LETTERS + LETTERS * LETTERS * LETTERS)
+#define BOUNDS   (LETTERS + LETTERS * LETTERS) /* the first of them: what ranges are made of */
 #define RANGES   32u
-#define OPEN_END KEYS        /* an index: "\0" */
-#define POINT    (KEYS + 1u) /* … no range_end */
+#define OPEN_END BOUNDS        /* an index: "\0" */
+#define POINT    (BOUNDS + 1u) /* … no range_end */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,8 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (n == 0 || n > RANGES)
         return 0;
     for (size_t i = 0; i + 1 < n; i++) {
-        struct slice key = all.keys[data[2 * i] % KEYS];
-        struct slice end = end_of(&all, data[2 * i + 1] % (KEYS + 2));
+        struct slice key = all.keys[data[2 * i] % BOUNDS];
+        struct slice end = end_of(&all, data[2 * i + 1] % (BOUNDS + 2));
         range_set_add(&set, key, end);
         for (size_t k = 0; k < KEYS; k++)
             allowed[k] = allowed[k] || in_range(all.keys[k], key, end);
@@ -69,8 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     range_set_merge(&set);
     for (size_t i = 0; i + 1 < set.n; i++)
         must(set.v[i].to.n > 0 && slice_cmp(set.v[i].to, set.v[i + 1].from) < 0);
-    struct slice key = all.keys[data[2 * n - 2] % KEYS];
-    struct slice end = end_of(&all, data[2 * n - 1] % (KEYS + 2));
+    struct slice key = all.keys[data[2 * n - 2] % BOUNDS];
+    struct slice end = end_of(&all, data[2 * n - 1] % (BOUNDS + 2));
     bool every = true;
     bool any = false;
     for (size_t k = 0; k < KEYS; k++) {
