@@ -117,6 +117,9 @@ void serve_metrics(void *arg, const struct rpc_http_request *req, struct rpc_htt
 void serve_one_check(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
 void serve_readyz(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
 
+void routes_open(struct api *a); /* the servers of the peer and metrics URLs */
+void routes_close(struct api *a);
+
 /* How often each check was run, and with what result, as text for Prometheus. */
 void health_metrics(const struct api *a, struct buf *out);
 
