@@ -184,6 +184,7 @@ static const struct method_rule {
     {"/etcdserverpb.KV/DeleteRange", OPEN},
     {"/etcdserverpb.KV/Put", OPEN},
     {"/etcdserverpb.KV/Range", OPEN},
+    {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/Txn", OPEN},
     {"/etcdserverpb.Maintenance/Alarm", ALARM},
     {"/etcdserverpb.Maintenance/Status", LOGIN},

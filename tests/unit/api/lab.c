@@ -172,6 +172,7 @@ static void start(struct lab *l)
                                          buf_slice(&restored.conf)};
     if (quorum_start(l->quorum, l->wal, &found, &snap, &err) != RC_OK)
         fail_msg("%s", err.text);
+    api_lead(l->api);
     buf_fini(&restored.conf);
 }
 
