@@ -6,6 +6,9 @@
 #include "sim/client.h"
 #include "sim/judge.h"
 #include "sim/node.h"
+#include "sim/promises.h"
+#include "state/leases.h"
+#include "state/lessor.h"
 #include "wire/raft_request.h"
 
 #include <stdarg.h>
@@ -15,11 +18,24 @@
 
 #define FLIGHT_MAX       64u  /* requests under way at once */
 #define LAZY_MAX         4u   /* ranges being read piecemeal */
+#define RENEWALS_MAX     4u   /* of leases, at once */
+#define QUIET_S          10u  /* at the end, longer than any lease */
 #define EFFECTS_TO_CRASH 120u /* at most so many disk effects until power is lost */
+
+#define LEASE_CHECKPOINT_NS (900 * (uint64_t)NS_PER_MS) /* leases live a few seconds here */
 
 /* A write under way. It is forgotten, though perhaps not undone, when the node dies. */
 struct flight {
-    uint64_t id; /* 0: free */
+    uint64_t id;                 /* 0: free */
+    struct lessor_proposal *own; /* the lessor's, not a client's */
+};
+
+/* A client that keeps a lease alive. */
+struct renewing {
+    struct lessor_renewal renewal;
+    struct world *w;
+    int64_t id;
+    bool waiting;
 };
 
 struct lane_clock {
@@ -60,6 +76,9 @@ struct world {
     struct lane_clock lanes[LANE_COUNT];
     struct lazy lazies[LAZY_MAX];
     struct reading reading;
+    struct renewing renewals[RENEWALS_MAX];
+    struct promises promises;
+    bool quiet; /* no clients */
     struct arena arena;
     struct buf scratch;
 };
@@ -97,6 +116,60 @@ static void say(struct world *w, const char *fmt, ...)
     va_end(args);
 }
 
+/* ---- Leases: the lessor's entries, and clients that renew ---- */
+
+static struct flight *free_flight(struct world *w)
+{
+    for (size_t i = 0; i < FLIGHT_MAX; i++)
+        if (w->flights[i].id == 0)
+            return &w->flights[i];
+    return NULL;
+}
+
+static bool propose_own(void *arg, struct lessor_proposal *p, uint32_t field, struct slice request)
+{
+    struct world *w = arg;
+    struct flight *f = free_flight(w);
+    struct buf entry = {0};
+    if (!f || state_congested(w->node.state))
+        return false;
+    *f = (struct flight){.id = ++w->next_id, .own = p};
+    raft_request_begin(&entry, f->id);
+    raft_request_embed(&entry, field, request);
+    trace(w, 9, entry.n);
+    quorum_propose(w->node.quorum, &entry, f);
+    return true;
+}
+
+static void land_own(struct flight *f, bool applied)
+{
+    struct lessor_proposal *p = f->own;
+    *f = (struct flight){0};
+    p->done(p, applied);
+}
+
+static void renewed(struct lessor_renewal *renewal, enum rc rc, int64_t ttl)
+{
+    struct renewing *r = CONTAINER_OF(renewal, struct renewing, renewal);
+    struct world *w = r->w;
+    r->waiting = false;
+    trace(w, 10, (uint64_t)rc);
+    if (rc != RC_OK || w->node.stopped)
+        return;
+    promises_make(&w->promises, r->id, w->now_ns + (uint64_t)ttl * NS_PER_S);
+    w->out->renewals++;
+}
+
+static void renew_once(struct world *w)
+{
+    struct renewing *r = &w->renewals[rng_below(&w->rng, RENEWALS_MAX)];
+    int64_t id = client_lease(&w->rng);
+    if (r->waiting)
+        return;
+    *r = (struct renewing){.renewal = {.done = renewed}, .w = w, .id = id, .waiting = true};
+    lessor_renew(state_lessor(w->node.state), id, &r->renewal);
+}
+
 /* ---- What the node says ---- */
 
 static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
@@ -111,10 +184,18 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     const char *wrong = judge_entry(&w->judge, e->index, body, &reply, state_hash(w->node.state));
     if (wrong)
         fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
+    bool told = f && !f->own;
+    wrong = promises_judge(&w->promises, body, &reply, told, w->now_ns);
+    if (wrong)
+        fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
     trace(w, 1, e->index ^ state_hash(w->node.state));
     buf_fini(&reply.body);
     if (!f)
         return;
+    if (f->own) {
+        land_own(f, true);
+        return;
+    }
     judge_acknowledge(&w->judge, e->index, kv_revision(state_kv(w->node.state)));
     w->out->acknowledged++;
     f->id = 0;
@@ -124,8 +205,11 @@ static void on_drop(void *arg, void *ctx)
 {
     struct world *w = arg;
     struct flight *f = ctx;
-    f->id = 0;
     trace(w, 2, 0);
+    if (f->own)
+        land_own(f, false);
+    else
+        f->id = 0;
 }
 
 /* ---- Reads ---- */
@@ -215,10 +299,7 @@ static void lazy_step(struct world *w)
 
 static void write_once(struct world *w)
 {
-    struct flight *f = NULL;
-    for (size_t i = 0; i < FLIGHT_MAX && !f; i++)
-        if (w->flights[i].id == 0)
-            f = &w->flights[i];
+    struct flight *f = free_flight(w);
     if (!f || state_congested(w->node.state))
         return;
     struct kv *kv = state_kv(w->node.state);
@@ -237,11 +318,17 @@ static void write_once(struct world *w)
 
 static void client_step(struct world *w)
 {
+    if (w->quiet) {
+        w->next_client_ns = w->now_ns + NS_PER_S;
+        return;
+    }
     uint64_t burst = rng_chance(&w->rng, 100000) ? rng_below(&w->rng, 20) : 1;
     for (uint64_t i = 0; i < burst; i++)
         write_once(w);
     if (rng_chance(&w->rng, 300000))
         read_once(w);
+    if (rng_chance(&w->rng, 100000))
+        renew_once(w);
     lazy_step(w);
     arena_fini(&w->arena);
     uint64_t gap = rng_chance(&w->rng, 20000) ? 400 * NS_PER_MS : 2 * NS_PER_MS;
@@ -254,6 +341,11 @@ static void forget_life(struct world *w)
 {
     for (size_t i = 0; i < LAZY_MAX; i++)
         close_lazy(&w->lazies[i]);
+    for (size_t i = 0; i < RENEWALS_MAX; i++) {
+        if (w->renewals[i].waiting)
+            lessor_cancel(&w->renewals[i].renewal);
+        w->renewals[i].waiting = false;
+    }
     memset(w->flights, 0, sizeof(w->flights));
     memset(w->lanes, 0, sizeof(w->lanes));
 }
@@ -309,6 +401,9 @@ static void after_start(struct world *w)
         fail(w, "term %llu after term %llu", (unsigned long long)term,
              (unsigned long long)w->last_term);
     w->last_term = term;
+    lessor_lead(state_lessor(w->node.state),
+                &(struct lessor_ops){
+                    .propose = propose_own, .arg = w, .checkpoint_ns = LEASE_CHECKPOINT_NS});
     if (applied < w->judge.acknowledged)
         fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
              (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
@@ -354,7 +449,7 @@ static void start(struct world *w)
 static void trouble(struct world *w)
 {
     uint64_t effects = sim_disk_effects(w->disk);
-    switch (rng_below(&w->rng, 6)) {
+    switch (rng_below(&w->rng, 8)) {
     case 0:
     case 1:
         sim_disk_die_at(w->disk, effects + rng_between(&w->rng, 1, EFFECTS_TO_CRASH));
@@ -374,6 +469,18 @@ static void trouble(struct world *w)
         w->out->full_disks++;
         say(w, "the disk is full for a while");
         return;
+    case 5:
+        w->node.wall_ns = rng_u64(&w->rng);
+        say(w, "somebody sets the clock");
+        return;
+    case 6: {
+        uint64_t ns = rng_below(&w->rng, 6000 * (uint64_t)NS_PER_MS);
+        w->now_ns += ns;
+        w->next_client_ns += ns; /* they wait in the socket */
+        w->out->pauses++;
+        say(w, "the process stands still");
+        return;
+    }
     default:
         if (w->full_until_ns != 0)
             return;
@@ -465,6 +572,23 @@ static void turn(struct world *w)
     }
 }
 
+/* Without clients every lease must end. */
+static void outlive_leases(struct world *w)
+{
+    uint64_t until = w->now_ns + QUIET_S * (uint64_t)NS_PER_S;
+    w->quiet = true;
+    sim_disk_die_at(w->disk, UINT64_MAX);
+    sim_disk_set_capacity(w->disk, UINT64_MAX);
+    map_storage_set_capacity(w->storage, UINT64_MAX);
+    w->full_until_ns = 0;
+    while (!w->out->failed && w->now_ns < until) {
+        step(w);
+        turn(w);
+    }
+    if (!w->out->failed && leases_count(state_leases(w->node.state)) > 0)
+        fail(w, "a lease whose time is up is still there");
+}
+
 static uint64_t crashes(const struct world_result *r)
 {
     return r->power_losses + r->kills;
@@ -502,6 +626,8 @@ void world_run(const struct world_options *opt, struct world_result *out)
     judge_init(&w->judge);
     start(w);
     live(w);
+    if (!out->failed)
+        outlive_leases(w);
     if (w->node.quorum) {
         sim_disk_die_at(w->disk, 0);
         forget_life(w);

@@ -7,8 +7,7 @@
 
 #include <stdlib.h>
 
-#define RETRY_NS      ((uint64_t)LESSOR_RETRY_MS * NS_PER_MS)
-#define CHECKPOINT_NS ((uint64_t)LESSOR_CHECKPOINT_S * NS_PER_S)
+#define RETRY_NS ((uint64_t)LESSOR_RETRY_MS * NS_PER_MS)
 
 /* An entry on its way that says that all of a lease's time is left. */
 struct clear {
@@ -53,8 +52,8 @@ static void schedule(struct lessor *l, struct lease *lease)
 {
     uint64_t now = env_now_ns(l->env);
     uint64_t due = lease->term.deadline_ns;
-    if (due > now + CHECKPOINT_NS)
-        due = now + CHECKPOINT_NS;
+    if (due > now + l->ops.checkpoint_ns)
+        due = now + l->ops.checkpoint_ns;
     timer_start(&l->terms, &lease->term.timer, due);
 }
 
@@ -69,6 +68,8 @@ void lessor_lead(struct lessor *l, const struct lessor_ops *ops)
 {
     must(!l->leading);
     l->ops = *ops;
+    if (l->ops.checkpoint_ns == 0)
+        l->ops.checkpoint_ns = (uint64_t)LESSOR_CHECKPOINT_S * NS_PER_S;
     l->leading = true;
     for (struct lease *i = leases_after(l->leases, NULL); i; i = leases_after(l->leases, i))
         begin_term(l, i, i->remaining > 0 ? i->remaining : i->ttl);

@@ -58,7 +58,7 @@ static bool propose(void *arg, struct lessor_proposal *p, uint32_t field, struct
 
 static void lead(struct rig *r)
 {
-    const struct lessor_ops ops = {propose, r};
+    const struct lessor_ops ops = {.propose = propose, .arg = r};
     lessor_lead(&r->lessor, &ops);
 }
 

@@ -1,0 +1,72 @@
+#include "sim/promises.h"
+
+#include "base/must.h"
+#include "env/env.h"
+#include "wire/raft_request.h"
+
+static struct promise *place(struct promises *p, int64_t id)
+{
+    for (size_t i = 0; i < CLIENT_LEASES; i++)
+        if (p->v[i].id == id)
+            return &p->v[i];
+    return NULL;
+}
+
+static void forget(struct promises *p, int64_t id)
+{
+    struct promise *v = place(p, id);
+    if (v)
+        *v = (struct promise){0};
+}
+
+void promises_make(struct promises *p, int64_t id, uint64_t until_ns)
+{
+    struct promise *v = place(p, id);
+    if (!v)
+        v = place(p, 0);
+    must(v != NULL);
+    v->id = id;
+    if (v->until_ns < until_ns)
+        v->until_ns = until_ns;
+}
+
+static const char *end_all(struct promises *p, const struct pb_lease_expire_request *r,
+                           uint64_t now_ns)
+{
+    const char *wrong = NULL;
+    for (size_t i = 0; i < r->ids_n; i++) {
+        const struct promise *v = place(p, r->ids[i]);
+        if (v && now_ns < v->until_ns)
+            wrong = "a lease ends before the time that its client was promised";
+        forget(p, r->ids[i]);
+    }
+    return wrong;
+}
+
+const char *promises_judge(struct promises *p, struct slice body, const struct state_reply *reply,
+                           bool told, uint64_t now_ns)
+{
+    struct raft_request r = {0};
+    struct arena a = {0};
+    struct pb_lease_grant_request grant;
+    struct pb_lease_revoke_request revoke;
+    struct pb_lease_expire_request expire;
+    const char *wrong = NULL;
+    if (body.n == 0 || raft_request_parse(body, &r) != RC_OK || reply->error != ETCD_OK)
+        return NULL;
+    enum rc rc = RC_OK;
+    if (r.field == RAFT_REQUEST_LEASE_GRANT) {
+        rc = wire_decode(&wire_lease_grant_request, r.body, &a, &grant);
+        if (told)
+            promises_make(p, grant.id, now_ns + (uint64_t)grant.ttl * NS_PER_S);
+    } else if (r.field == RAFT_REQUEST_LEASE_REVOKE) {
+        rc = wire_decode(&wire_lease_revoke_request, r.body, &a, &revoke);
+        forget(p, revoke.id);
+    } else if (r.field == RAFT_REQUEST_LEASE_EXPIRE) {
+        rc = wire_decode(&wire_lease_expire_request, r.body, &a, &expire);
+        wrong = end_all(p, &expire, now_ns);
+    }
+    must(rc == RC_OK);
+    arena_fini(&a);
+    return wrong;
+}
