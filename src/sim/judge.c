@@ -84,7 +84,7 @@ static enum etcd_error ask_model(struct judge *j, const struct raft_request *r,
         struct pb_lease_grant_request grant;
         struct pb_lease_grant_response *out = arena_zalloc(a, sizeof(*out));
         rc = wire_decode(&wire_lease_grant_request, r->body, a, &grant);
-        e = model_grant(&j->model, &grant, a, out);
+        e = model_grant(&j->model, &grant, j->applied + 1, a, out);
         *message = &wire_lease_grant_response;
         *response = out;
         *header = out->header;
@@ -112,7 +112,13 @@ static enum etcd_error ask_model(struct judge *j, const struct raft_request *r,
 /* Entries of the server's own, about leases: nobody waits for an answer. */
 static bool is_unanswered(uint32_t field)
 {
-    return field == RAFT_REQUEST_LEASE_EXPIRE || field == RAFT_REQUEST_LEASE_CHECKPOINT;
+    return field == RAFT_REQUEST_LEASE_EXPIRE || field == RAFT_REQUEST_LEASE_REMAINING;
+}
+
+static uint64_t granted_by(const struct model *m, int64_t id)
+{
+    const struct model_lease *l = model_lease_find(m, id);
+    return l ? l->granted : 0;
 }
 
 static const char *judge_unanswered(struct judge *j, const struct raft_request *r,
@@ -123,7 +129,8 @@ static const char *judge_unanswered(struct judge *j, const struct raft_request *
         wire_decode(&wire_lease_expire_request, r->body, &j->arena, &ends) != RC_OK)
         return "its leases cannot be read";
     for (size_t i = 0; i < ends.ids_n; i++)
-        model_expire(&j->model, ends.ids[i]);
+        if (granted_by(&j->model, ends.ids[i]) <= ends.as_of)
+            model_expire(&j->model, ends.ids[i]);
     return reply->error == ETCD_OK && reply->body.n == 0 ? NULL : "there is an answer to nobody";
 }
 

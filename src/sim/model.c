@@ -276,14 +276,14 @@ const struct model_lease *model_lease_find(const struct model *m, int64_t id)
     return NULL;
 }
 
-enum etcd_error model_grant(struct model *m, const struct pb_lease_grant_request *r,
+enum etcd_error model_grant(struct model *m, const struct pb_lease_grant_request *r, uint64_t index,
                             struct arena *a, struct pb_lease_grant_response *out)
 {
     if (model_lease_find(m, r->id))
         return ETCD_LEASE_EXIST;
     struct model_lease *l = lease_place(m, 0);
     must(l != NULL);
-    *l = (struct model_lease){r->id, r->ttl};
+    *l = (struct model_lease){r->id, r->ttl, index};
     *out = (struct pb_lease_grant_response){
         .header = header_of(a, m->revision), .id = r->id, .ttl = r->ttl};
     return ETCD_OK;

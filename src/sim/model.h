@@ -29,6 +29,7 @@ struct model_key {
 struct model_lease {
     int64_t id; /* 0: there is none in this place */
     int64_t ttl;
+    uint64_t granted; /* by this entry */
 };
 
 struct model {
@@ -52,7 +53,7 @@ enum etcd_error model_txn(struct model *m, const struct pb_txn_request *r, struc
                           struct pb_txn_response *out);
 enum etcd_error model_compact(struct model *m, const struct pb_compaction_request *r,
                               struct arena *a, struct pb_compaction_response *out);
-enum etcd_error model_grant(struct model *m, const struct pb_lease_grant_request *r,
+enum etcd_error model_grant(struct model *m, const struct pb_lease_grant_request *r, uint64_t index,
                             struct arena *a, struct pb_lease_grant_response *out);
 enum etcd_error model_revoke(struct model *m, const struct pb_lease_revoke_request *r,
                              struct arena *a, struct pb_lease_revoke_response *out);

@@ -19,7 +19,7 @@ static void forget(struct promises *p, int64_t id)
         *v = (struct promise){0};
 }
 
-void promises_make(struct promises *p, int64_t id, uint64_t until_ns)
+static struct promise *make(struct promises *p, int64_t id, uint64_t until_ns)
 {
     struct promise *v = place(p, id);
     if (!v)
@@ -28,6 +28,12 @@ void promises_make(struct promises *p, int64_t id, uint64_t until_ns)
     v->id = id;
     if (v->until_ns < until_ns)
         v->until_ns = until_ns;
+    return v;
+}
+
+void promises_make(struct promises *p, int64_t id, uint64_t until_ns)
+{
+    (void)make(p, id, until_ns);
 }
 
 static const char *end_all(struct promises *p, const struct pb_lease_expire_request *r,
@@ -36,6 +42,8 @@ static const char *end_all(struct promises *p, const struct pb_lease_expire_requ
     const char *wrong = NULL;
     for (size_t i = 0; i < r->ids_n; i++) {
         const struct promise *v = place(p, r->ids[i]);
+        if (v && v->granted > r->as_of)
+            continue; /* another that took the ID */
         if (v && now_ns < v->until_ns)
             wrong = "a lease ends before the time that its client was promised";
         forget(p, r->ids[i]);
@@ -43,8 +51,8 @@ static const char *end_all(struct promises *p, const struct pb_lease_expire_requ
     return wrong;
 }
 
-const char *promises_judge(struct promises *p, struct slice body, const struct state_reply *reply,
-                           bool told, uint64_t now_ns)
+const char *promises_judge(struct promises *p, const struct wal_entry *e,
+                           const struct state_reply *reply, bool told, uint64_t now_ns)
 {
     struct raft_request r = {0};
     struct arena a = {0};
@@ -52,13 +60,14 @@ const char *promises_judge(struct promises *p, struct slice body, const struct s
     struct pb_lease_revoke_request revoke;
     struct pb_lease_expire_request expire;
     const char *wrong = NULL;
-    if (body.n == 0 || raft_request_parse(body, &r) != RC_OK || reply->error != ETCD_OK)
+    if (e->kind != WAL_COMMAND || raft_request_parse(e->body, &r) != RC_OK ||
+        reply->error != ETCD_OK)
         return NULL;
     enum rc rc = RC_OK;
     if (r.field == RAFT_REQUEST_LEASE_GRANT) {
         rc = wire_decode(&wire_lease_grant_request, r.body, &a, &grant);
-        if (told)
-            promises_make(p, grant.id, now_ns + (uint64_t)grant.ttl * NS_PER_S);
+        forget(p, grant.id);
+        make(p, grant.id, told ? now_ns + (uint64_t)grant.ttl * NS_PER_S : 0)->granted = e->index;
     } else if (r.field == RAFT_REQUEST_LEASE_REVOKE) {
         rc = wire_decode(&wire_lease_revoke_request, r.body, &a, &revoke);
         forget(p, revoke.id);

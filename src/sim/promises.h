@@ -7,11 +7,13 @@
 
 #include "sim/client.h"
 #include "state/state.h"
+#include "wal/wal.h"
 
 struct promises {
     struct promise {
         int64_t id; /* 0: free */
         uint64_t until_ns;
+        uint64_t granted; /* by this entry */
     } v[CLIENT_LEASES];
 };
 
@@ -20,7 +22,7 @@ void promises_make(struct promises *p, int64_t id, uint64_t until_ns);
 
 /* An entry is applied, for the first time or again; told: its client is answered now. NULL, or what
  * is wrong. */
-const char *promises_judge(struct promises *p, struct slice body, const struct state_reply *reply,
-                           bool told, uint64_t now_ns);
+const char *promises_judge(struct promises *p, const struct wal_entry *e,
+                           const struct state_reply *reply, bool told, uint64_t now_ns);
 
 #endif

@@ -5,6 +5,7 @@
 #include "kv/map_storage.h"
 #include "sim/client.h"
 #include "sim/judge.h"
+#include "sim/lazy.h"
 #include "sim/node.h"
 #include "sim/promises.h"
 #include "state/leases.h"
@@ -41,14 +42,6 @@ struct renewing {
 struct lane_clock {
     uint64_t begin_ns; /* when the lane's next job runs; 0: not decided */
     uint64_t end_ns;   /* when it is done */
-};
-
-/* A range read in pieces while the world goes on, and what it must come to. */
-struct lazy {
-    bool open;
-    struct kv_range range;
-    struct buf got;
-    struct buf want;
 };
 
 struct reading {
@@ -185,7 +178,7 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     if (wrong)
         fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
     bool told = f && !f->own;
-    wrong = promises_judge(&w->promises, body, &reply, told, w->now_ns);
+    wrong = promises_judge(&w->promises, e, &reply, told, w->now_ns);
     if (wrong)
         fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
     trace(w, 1, e->index ^ state_hash(w->node.state));
@@ -248,51 +241,12 @@ static void read_once(struct world *w)
     quorum_read(w->node.quorum, &w->reading.waiter);
 }
 
-static void close_lazy(struct lazy *l)
-{
-    if (l->open)
-        kv_range_close(&l->range);
-    l->open = false;
-    buf_fini(&l->got);
-    buf_fini(&l->want);
-}
-
-static void open_lazy(struct world *w, struct lazy *l)
-{
-    struct kv *kv = state_kv(w->node.state);
-    struct pb_range_request r;
-    struct kv_range whole;
-    client_range(&w->rng, kv_revision(kv), kv_compacted(kv), &w->arena, &r);
-    if (kv_range_open(kv, &r, &whole) != ETCD_OK)
-        return;
-    enum rc rc = kv_range_read(&whole, &l->want, whole.body_len);
-    kv_range_close(&whole);
-    if (rc != RC_END)
-        fail(w, "a range does not end where its length says (%s)", rc_text(rc));
-    l->open = kv_range_open(kv, &r, &l->range) == ETCD_OK;
-    if (l->open)
-        kv_range_pin(&l->range);
-}
-
-/* Some bytes more; at the end the pieces must make the whole. */
-static void read_lazy(struct world *w, struct lazy *l)
-{
-    enum rc rc = kv_range_read(&l->range, &l->got, (size_t)rng_between(&w->rng, 1, 200));
-    if (rc == RC_OK)
-        return;
-    if (rc != RC_END || !slice_eq(buf_slice(&l->got), buf_slice(&l->want)))
-        fail(w, "a range read in pieces differs from the whole (%s, %zu of %zu bytes)", rc_text(rc),
-             l->got.n, l->want.n);
-    close_lazy(l);
-}
-
-static void lazy_step(struct world *w)
+static void read_lazily(struct world *w)
 {
     struct lazy *l = &w->lazies[rng_below(&w->rng, LAZY_MAX)];
-    if (l->open)
-        read_lazy(w, l);
-    else if (rng_chance(&w->rng, 100000))
-        open_lazy(w, l);
+    const char *wrong = lazy_step(l, &w->rng, state_kv(w->node.state), &w->arena);
+    if (wrong)
+        fail(w, "%s", wrong);
 }
 
 /* ---- Writes ---- */
@@ -329,7 +283,7 @@ static void client_step(struct world *w)
         read_once(w);
     if (rng_chance(&w->rng, 100000))
         renew_once(w);
-    lazy_step(w);
+    read_lazily(w);
     arena_fini(&w->arena);
     uint64_t gap = rng_chance(&w->rng, 20000) ? 400 * NS_PER_MS : 2 * NS_PER_MS;
     w->next_client_ns = w->now_ns + rng_below(&w->rng, gap);
@@ -340,7 +294,7 @@ static void client_step(struct world *w)
 static void forget_life(struct world *w)
 {
     for (size_t i = 0; i < LAZY_MAX; i++)
-        close_lazy(&w->lazies[i]);
+        lazy_close(&w->lazies[i]);
     for (size_t i = 0; i < RENEWALS_MAX; i++) {
         if (w->renewals[i].waiting)
             lessor_cancel(&w->renewals[i].renewal);
@@ -382,7 +336,7 @@ static void clean_stop(struct world *w)
 {
     say(w, "clean stop");
     for (size_t i = 0; i < LAZY_MAX; i++)
-        close_lazy(&w->lazies[i]);
+        lazy_close(&w->lazies[i]);
     node_stop(&w->node);
     forget_life(w);
     sim_disk_restart(w->disk);
