@@ -1,7 +1,7 @@
 /* The Cluster service, and the gRPC health service, for one member. What would make it two is
  * refused: moat has no second voter to give a vote to yet, and etcd on one node loses its quorum by
  * it. */
-#include "api/inner.h"
+#include "api/access.h"
 
 #include <stdlib.h>
 
@@ -36,12 +36,33 @@ static struct pb_response_header cluster_header(const struct api *a)
     return header;
 }
 
+/* Clients ask for the members before they log in, to know where (Patroni). */
+static bool knows_caller(struct api *a, struct rpc_call *call, bool *stranger)
+{
+    struct auth_who who;
+    enum etcd_error e = access_who(a, call, &who);
+    bool nobody = auth_is_enabled(state_auth(a->state)) && who.revision == 0 && who.user.n == 0;
+    if (e == ETCD_OK && nobody && a->opt.member_list == API_MEMBERS_NONE)
+        e = ETCD_USER_EMPTY;
+    if (e != ETCD_OK)
+        access_refuse(a, call, e, NULL);
+    *stranger = nobody && a->opt.member_list == API_MEMBERS_CLIENT_URLS;
+    return e == ETCD_OK;
+}
+
 static void member_list_now(struct api *a, struct rpc_call *call, void *request)
 {
     struct pb_response_header header = cluster_header(a);
     struct pb_member_list_response out = {
         .header = &header, .members = own_member(a, call), .members_n = 1};
+    bool stranger = false;
     (void)request;
+    if (!knows_caller(a, call, &stranger))
+        return;
+    if (stranger) { /* just enough to log in at another member */
+        out.members->name = (struct slice){0};
+        out.members->peer_urls_n = 0;
+    }
     api_reply(call, &wire_member_list_response, &out);
 }
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define QUOTA_USED_UP  "the quota (--quota-backend-bytes) is used up: delete keys and compact"
 #define GROUPS_DEFAULT 1000
 #define EXPLAIN_GROUPS 3u
 #define EXPLAIN_PREFIX 64 /* bytes shown of a prefix */
@@ -78,6 +79,8 @@ static void list_largest(const struct usage *u, struct buf *out)
 
 const char *api_explain_space(struct api *a)
 {
+    if (auth_is_enabled(state_auth(a->state))) /* not everybody may know the prefixes */
+        return QUOTA_USED_UP;
     uint64_t now = env_now_ns(a->opt.env);
     if (a->space.text.n > 0 && now - a->space.told_ns < EXPLAIN_NS)
         return (const char *)a->space.text.p; /* refusals may come by the thousand */

@@ -73,7 +73,7 @@ static bool has_room(struct api *a, struct rpc_call *call, size_t bytes)
     struct state_reply none = {.too_large = true};
     if (bytes <= api_reply_room(a))
         return true;
-    api_refuse_reply(call, &none);
+    api_refuse_reply(a, call, &none);
     return false;
 }
 

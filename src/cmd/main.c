@@ -19,6 +19,8 @@ static int cmd_version(const struct cmd_args *args)
 }
 
 static const struct command commands[] = {
+    {"etcdutl", "work on snapshots and stopped data, as etcdutl does", cmd_etcdutl},
+    {"import", "make a data directory out of etcd's snapshot", cmd_import},
     {"server", "run a server (flags, ETCD_* variables and files as etcd's; --help lists them)",
      cmd_server},
     {"version", "print moat's version", cmd_version},
@@ -31,7 +33,8 @@ static void usage(FILE *to)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(to,
-            "\nRun under the name etcd, it takes the flags of `moat server` without a command.\n"
+            "\nRun under the name etcd, it takes the flags of `moat server` without a command;\n"
+            "under the name etcdutl, those of `moat etcdutl`.\n"
             "Manuals: moat(1), moat-server(8).\n");
 }
 
@@ -46,6 +49,8 @@ int main(int argc, char **argv)
     const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "moat";
     if (strcmp(name, "etcd") == 0)
         return cmd_server(&(struct cmd_args){argc - 1, argv + 1, true});
+    if (strcmp(name, "etcdutl") == 0)
+        return cmd_etcdutl(&(struct cmd_args){argc - 1, argv + 1, true});
     if (argc < 2) {
         usage(stderr);
         return 2;

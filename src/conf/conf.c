@@ -1,6 +1,7 @@
 #include "conf/conf.h"
 
 #include "base/mem.h"
+#include "conf/auth_token.h"
 #include "conf/resolve.h"
 #include "conf/source.h"
 #include "conf/value.h"
@@ -94,6 +95,10 @@ void conf_fini(struct conf *conf)
     free(conf->members);
     conf_strings_fini(&conf->cors);
     conf_strings_fini(&conf->host_whitelist);
+    conf_urls_fini(&conf->listen_client_http_urls);
+    free(conf->log_rotation_json);
+    free(conf->auth_token);
+    conf_jwt_fini(&conf->jwt);
     conf_strings_fini(&conf->log_outputs);
     conf_notes_fini(&conf->notes);
     *conf = (struct conf){0};

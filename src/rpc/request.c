@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #define NO_TIMEOUT UINT64_MAX
-#define KEEP_MAX   (4u << 10) /* bytes of a message's buffer kept for the next one */
+#define KEEP_MAX   (4u << 10)  /* bytes of a message's buffer kept for the next one */
+#define SMALL_MAX  (16u << 10) /* bytes that an open stream may hold when the budget is used up */
 
 /* ---- Headers ---- */
 
@@ -77,6 +78,16 @@ static bool refuse_headers(struct http_stream *stream, const struct http_request
     return false;
 }
 
+/* As etcd takes it: from either name, "token" first, with or without "Bearer ". */
+static struct slice token_of(const struct http_request *request)
+{
+    struct slice bearer = SLICE_LIT("Bearer ");
+    struct slice token = http_request_header(request, "token");
+    if (!token.p)
+        token = http_request_header(request, "authorization");
+    return slice_has_prefix(token, bearer) ? slice_skip(token, bearer.n) : token;
+}
+
 struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
                                const struct http_request *request)
 {
@@ -91,10 +102,7 @@ struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
         buf_fini(&text);
         return NULL;
     }
-    struct slice token = http_request_header(request, "token");
-    if (!token.p) /* what comes through somebody's grpc-gateway */
-        token = http_request_header(request, "authorization");
-    struct rpc_call *call = call_new(s, method, token);
+    struct rpc_call *call = call_new(s, method, token_of(request));
     call->in.ops = &grpc_carrier;
     call->in.carrier = call;
     call->in.stream = stream;
@@ -145,9 +153,16 @@ static bool is_holding(const struct rpc_call *call)
 static void deliver(struct rpc_call *call)
 {
     struct call_inner *in = &call->in;
-    void *arg = call->server->opt.arg;
+    const struct rpc_options *opt = &call->server->opt;
+    void *arg = opt->arg;
+    in->served = true;
+    counts_receive(call, in->message.n);
+    if (opt->admit && !opt->admit(arg, call, buf_slice(&in->message))) {
+        if (!call_takes_one(call)) /* its method has it since it was opened */
+            call->method->stream->closed(arg, call);
+        return;
+    }
     if (call_takes_one(call)) {
-        in->served = true;
         call->method->serve(arg, call, buf_slice(&in->message));
         return;
     }
@@ -161,6 +176,15 @@ static void deliver(struct rpc_call *call)
     buf_clear(&in->message);
     if (in->message.cap > KEEP_MAX)
         buf_fini(&in->message);
+}
+
+/* Is there memory for what came? A stream is not ended for a small message: what it has open costs
+ * more to open again. */
+static bool afford(struct rpc_call *call)
+{
+    const struct call_inner *in = &call->in;
+    bool room = call_charge(call);
+    return room || (!call_takes_one(call) && in->message.cap + in->waiting.cap <= SMALL_MAX);
 }
 
 /* Take bytes up to the end of the message under way, and deliver that; returns the rest. */
@@ -179,9 +203,11 @@ static struct slice take_some(struct rpc_call *call, struct slice piece)
     size_t len = __builtin_bswap32(load_u32(in->head + 1));
     size_t missing = len - in->message.n;
     size_t n = piece.n < missing ? piece.n : missing;
+    if (call->method->secret) /* growing would leave pieces of it behind */
+        buf_reserve(&in->message, missing);
     if (n > 0)
         buf_append(&in->message, piece.p, n);
-    if (!call_charge(call))
+    if (!afford(call))
         call_reject(call, GRPC_RESOURCE_EXHAUSTED, etcd_error_text(ETCD_REQUEST_TOO_MANY_REQUESTS));
     else if (in->message.n == len)
         deliver(call);
@@ -236,7 +262,7 @@ static void receive(struct rpc_call *call, struct slice piece)
     /* What waits keeps the client's window closed. */
     buf_append_slice(&in->waiting, rest);
     consumed(call, piece.n - rest.n);
-    if (rest.n > 0 && !call_charge(call))
+    if (rest.n > 0 && !afford(call))
         call_reject(call, GRPC_RESOURCE_EXHAUSTED, etcd_error_text(ETCD_REQUEST_TOO_MANY_REQUESTS));
 }
 

@@ -39,7 +39,8 @@ struct rpc_call {
     /* For what decoding needs. Freed when the call is answered for good; of a method that takes
      * several messages, after each of them. */
     struct arena arena;
-    struct slice token; /* metadata "token"; p NULL: none. As long as the call */
+    struct slice token; /* metadata "token", or "authorization" without "Bearer "; p NULL: none. As
+                           long as the call */
     void *user;         /* a streaming method's own; NULL at first */
     struct call_inner { /* rpc's own */
         const struct rpc_carrier_ops *ops;
@@ -50,7 +51,8 @@ struct rpc_call {
         struct buf message; /* as far as it has arrived */
         struct buf waiting; /* what arrived and is not taken yet */
         struct buf token;
-        size_t charged; /* bytes of these counted in the budget */
+        size_t charged;    /* bytes of these counted in the budget */
+        uint64_t begun_ns; /* with method_seconds */
         uint8_t head[RPC_FRAME_LEN];
         uint8_t head_n;
         bool head_done;
@@ -88,6 +90,7 @@ struct rpc_method {
      * several, see stream. */
     void (*serve)(void *arg, struct rpc_call *call, struct slice message);
     const struct rpc_stream_ops *stream; /* NULL: there is one answer */
+    bool secret;                         /* its request is wiped when the call is over */
 };
 
 /* Answer with a message. A body begins with RPC_FRAME_LEN bytes for the frame (rpc_body_begin); it
@@ -171,6 +174,7 @@ struct rpc_http_request {
 
 struct rpc_http_reply {
     unsigned status; /* 200 unless set */
+    bool nosniff;    /* say that the type is meant; errors do in any case */
     const char *content_type;
     const char *extra_name; /* one more header, lower case; NULL: none */
     char extra_value[32];
@@ -180,6 +184,7 @@ struct rpc_http_reply {
 struct rpc_route {
     const char *path; /* "/version" */
     void (*serve)(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+    bool any_method; /* else only GET */
 };
 
 /* ---- JSON ---- */
@@ -218,14 +223,20 @@ struct rpc_options {
     size_t gateway_count;
     bool gateway_v3alpha; /* serve it under /v3alpha/, too, as etcd 3.2 did */
     struct rpc_access access;
-    void *arg;                  /* for methods and routes */
+    void *arg; /* for methods and routes */
+    /* Asked before a method gets a message. False: the call was refused. NULL: all may pass. */
+    bool (*admit)(void *arg, struct rpc_call *call, struct slice message);
     size_t message_max;         /* bytes of one request message; 0: 2 MiB */
     struct http_budget *budget; /* may be NULL */
+    bool method_seconds;        /* count how long calls take, for each method (--metrics) */
 };
 
 struct rpc_server *rpc_server_new(const struct rpc_options *opt);
 void rpc_server_free(struct rpc_server *s); /* no call may be open */
 struct http_handler *rpc_server_handler(struct rpc_server *s);
-size_t rpc_server_calls(const struct rpc_server *s); /* open ones */
+size_t rpc_server_calls(const struct rpc_server *s);                       /* open ones */
+size_t rpc_server_calls_of(const struct rpc_server *s, struct slice path); /* of one method */
+/* Append what is counted of each method (grpc_server_started_total …), as text for Prometheus. */
+void rpc_server_metrics(const struct rpc_server *s, struct buf *out);
 
 #endif

@@ -31,9 +31,34 @@ static struct promise *make(struct promises *p, int64_t id, uint64_t until_ns)
     return v;
 }
 
-void promises_make(struct promises *p, int64_t id, uint64_t until_ns)
+static void renewed(struct lessor_renewal *renewal, enum rc rc, int64_t ttl)
 {
-    (void)make(p, id, until_ns);
+    struct renewing *r = CONTAINER_OF(renewal, struct renewing, renewal);
+    struct promises *p = r->promises;
+    r->waiting = false;
+    if (rc != RC_OK)
+        return;
+    make(p, r->id, *p->now_ns + (uint64_t)ttl * NS_PER_S);
+    p->renewed++;
+}
+
+void promises_renew(struct promises *p, struct rng *rng, struct lessor *l)
+{
+    struct renewing *r = &p->renewals[rng_below(rng, PROMISES_RENEWALS_MAX)];
+    int64_t id = client_lease(rng);
+    if (r->waiting)
+        return;
+    *r = (struct renewing){.renewal = {.done = renewed}, .promises = p, .id = id, .waiting = true};
+    lessor_renew(l, id, &r->renewal);
+}
+
+void promises_end(struct promises *p)
+{
+    for (size_t i = 0; i < PROMISES_RENEWALS_MAX; i++) {
+        if (p->renewals[i].waiting)
+            lessor_cancel(&p->renewals[i].renewal);
+        p->renewals[i].waiting = false;
+    }
 }
 
 static const char *end_all(struct promises *p, const struct pb_lease_expire_request *r,
@@ -52,7 +77,7 @@ static const char *end_all(struct promises *p, const struct pb_lease_expire_requ
 }
 
 const char *promises_judge(struct promises *p, const struct wal_entry *e,
-                           const struct state_reply *reply, bool told, uint64_t now_ns)
+                           const struct state_reply *reply, bool told)
 {
     struct raft_request r = {0};
     struct arena a = {0};
@@ -67,13 +92,14 @@ const char *promises_judge(struct promises *p, const struct wal_entry *e,
     if (r.field == RAFT_REQUEST_LEASE_GRANT) {
         rc = wire_decode(&wire_lease_grant_request, r.body, &a, &grant);
         forget(p, grant.id);
-        make(p, grant.id, told ? now_ns + (uint64_t)grant.ttl * NS_PER_S : 0)->granted = e->index;
+        make(p, grant.id, told ? *p->now_ns + (uint64_t)grant.ttl * NS_PER_S : 0)->granted =
+            e->index;
     } else if (r.field == RAFT_REQUEST_LEASE_REVOKE) {
         rc = wire_decode(&wire_lease_revoke_request, r.body, &a, &revoke);
         forget(p, revoke.id);
     } else if (r.field == RAFT_REQUEST_LEASE_EXPIRE) {
         rc = wire_decode(&wire_lease_expire_request, r.body, &a, &expire);
-        wrong = end_all(p, &expire, now_ns);
+        wrong = end_all(p, &expire, *p->now_ns);
     }
     must(rc == RC_OK);
     arena_fini(&a);

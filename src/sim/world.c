@@ -8,6 +8,7 @@
 #include "sim/lazy.h"
 #include "sim/node.h"
 #include "sim/promises.h"
+#include "sim/watchers.h"
 #include "state/leases.h"
 #include "state/lessor.h"
 #include "wire/raft_request.h"
@@ -19,7 +20,6 @@
 
 #define FLIGHT_MAX       64u  /* requests under way at once */
 #define LAZY_MAX         4u   /* ranges being read piecemeal */
-#define RENEWALS_MAX     4u   /* of leases, at once */
 #define QUIET_S          10u  /* at the end, longer than any lease */
 #define EFFECTS_TO_CRASH 120u /* at most so many disk effects until power is lost */
 
@@ -29,14 +29,6 @@
 struct flight {
     uint64_t id;                 /* 0: free */
     struct lessor_proposal *own; /* the lessor's, not a client's */
-};
-
-/* A client that keeps a lease alive. */
-struct renewing {
-    struct lessor_renewal renewal;
-    struct world *w;
-    int64_t id;
-    bool waiting;
 };
 
 struct lane_clock {
@@ -60,6 +52,7 @@ struct world {
     struct storage *storage;
     struct node node;
     struct judge judge;
+    struct watchers watchers;
     uint64_t now_ns;
     uint64_t next_client_ns;
     uint64_t full_until_ns;
@@ -69,7 +62,6 @@ struct world {
     struct lane_clock lanes[LANE_COUNT];
     struct lazy lazies[LAZY_MAX];
     struct reading reading;
-    struct renewing renewals[RENEWALS_MAX];
     struct promises promises;
     bool quiet; /* no clients */
     struct arena arena;
@@ -109,7 +101,7 @@ static void say(struct world *w, const char *fmt, ...)
     va_end(args);
 }
 
-/* ---- Leases: the lessor's entries, and clients that renew ---- */
+/* ---- The lessor's entries ---- */
 
 static struct flight *free_flight(struct world *w)
 {
@@ -141,28 +133,6 @@ static void land_own(struct flight *f, bool applied)
     p->done(p, applied);
 }
 
-static void renewed(struct lessor_renewal *renewal, enum rc rc, int64_t ttl)
-{
-    struct renewing *r = CONTAINER_OF(renewal, struct renewing, renewal);
-    struct world *w = r->w;
-    r->waiting = false;
-    trace(w, 10, (uint64_t)rc);
-    if (rc != RC_OK || w->node.stopped)
-        return;
-    promises_make(&w->promises, r->id, w->now_ns + (uint64_t)ttl * NS_PER_S);
-    w->out->renewals++;
-}
-
-static void renew_once(struct world *w)
-{
-    struct renewing *r = &w->renewals[rng_below(&w->rng, RENEWALS_MAX)];
-    int64_t id = client_lease(&w->rng);
-    if (r->waiting)
-        return;
-    *r = (struct renewing){.renewal = {.done = renewed}, .w = w, .id = id, .waiting = true};
-    lessor_renew(state_lessor(w->node.state), id, &r->renewal);
-}
-
 /* ---- What the node says ---- */
 
 static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
@@ -178,7 +148,7 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     if (wrong)
         fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
     bool told = f && !f->own;
-    wrong = promises_judge(&w->promises, e, &reply, told, w->now_ns);
+    wrong = promises_judge(&w->promises, e, &reply, told);
     if (wrong)
         fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
     trace(w, 1, e->index ^ state_hash(w->node.state));
@@ -282,8 +252,9 @@ static void client_step(struct world *w)
     if (rng_chance(&w->rng, 300000))
         read_once(w);
     if (rng_chance(&w->rng, 100000))
-        renew_once(w);
+        promises_renew(&w->promises, &w->rng, state_lessor(w->node.state));
     read_lazily(w);
+    watchers_step(&w->watchers, &w->rng);
     arena_fini(&w->arena);
     uint64_t gap = rng_chance(&w->rng, 20000) ? 400 * NS_PER_MS : 2 * NS_PER_MS;
     w->next_client_ns = w->now_ns + rng_below(&w->rng, gap);
@@ -293,13 +264,10 @@ static void client_step(struct world *w)
 
 static void forget_life(struct world *w)
 {
+    watchers_end(&w->watchers);
     for (size_t i = 0; i < LAZY_MAX; i++)
         lazy_close(&w->lazies[i]);
-    for (size_t i = 0; i < RENEWALS_MAX; i++) {
-        if (w->renewals[i].waiting)
-            lessor_cancel(&w->renewals[i].renewal);
-        w->renewals[i].waiting = false;
-    }
+    promises_end(&w->promises);
     memset(w->flights, 0, sizeof(w->flights));
     memset(w->lanes, 0, sizeof(w->lanes));
 }
@@ -337,6 +305,7 @@ static void clean_stop(struct world *w)
     say(w, "clean stop");
     for (size_t i = 0; i < LAZY_MAX; i++)
         lazy_close(&w->lazies[i]);
+    watchers_end(&w->watchers);
     node_stop(&w->node);
     forget_life(w);
     sim_disk_restart(w->disk);
@@ -388,6 +357,7 @@ static void start(struct world *w)
         if (rc == RC_OK && !w->node.stopped && !sim_disk_dead(w->disk)) {
             sim_disk_die_at(w->disk, UINT64_MAX);
             after_start(w);
+            watchers_begin(&w->watchers, state_kv(w->node.state));
             return;
         }
         if (!sim_disk_dead(w->disk)) {
@@ -555,6 +525,9 @@ static void live(struct world *w)
     while (!w->out->failed && (w->out->writes < w->opt.ops || crashes(w->out) < w->opt.crashes)) {
         step(w);
         turn(w);
+        const char *wrong = watchers_check(&w->watchers);
+        if (wrong)
+            fail(w, "%s", wrong);
         if (!w->out->failed && rng_chance(&w->rng, 2000))
             trouble(w);
         if (++steps > step_max)
@@ -578,6 +551,8 @@ void world_run(const struct world_options *opt, struct world_result *out)
     w->disk = sim_disk_new(&w->disk_rng);
     w->storage = map_storage_new();
     judge_init(&w->judge);
+    watchers_init(&w->watchers, &w->judge.model);
+    w->promises.now_ns = &w->now_ns;
     start(w);
     live(w);
     if (!out->failed)
@@ -587,7 +562,10 @@ void world_run(const struct world_options *opt, struct world_result *out)
         forget_life(w);
         node_crash(&w->node);
     }
+    out->watched = w->watchers.batches;
+    out->watch_lost = w->watchers.lost;
     out->sim_ns = w->now_ns;
+    out->renewals = w->promises.renewed;
     judge_fini(&w->judge);
     storage_close(w->storage);
     sim_disk_free(w->disk);

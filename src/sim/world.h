@@ -7,6 +7,7 @@
  *     before it began;
  *   - no lease ends before the time that its client was promised, whatever the clocks and the
  *     crashes do, and each ends in the end, its keys with it;
+ *   - every watch sees what watchers.h says;
  *   - nothing is acknowledged that the simulated disk does not durably hold.
  *
  * A seed decides everything: the same seed gives the same trace hash. */
@@ -43,6 +44,8 @@ struct world_result {
     uint64_t compactions;
     uint64_t renewals; /* of leases, answered */
     uint64_t pauses;
+    uint64_t watched;    /* batches of events that watches got */
+    uint64_t watch_lost; /* watches that a compaction ended */
     uint64_t sim_ns;
 };
 

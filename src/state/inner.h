@@ -13,6 +13,7 @@ struct state {
     struct state_options opt;
     struct env *env;
     struct kv *kv;
+    struct auth *auth;
     uint64_t applied; /* the last entry */
     uint64_t applied_term;
     int64_t quota;
@@ -26,6 +27,7 @@ struct state {
     struct flush {
         struct timer timer; /* a batch is due, or to be tried again */
         struct job job;
+        uint64_t ns; /* that the job took */
         bool out;    /* the job is on its way */
         bool retry;  /* it had no room: the same batch again */
         bool low;    /* storage is about to have none */

@@ -2,8 +2,8 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "state/auth_inner.h"
 #include "state/check.h"
-#include "state/inner.h"
 #include "state/meta.h"
 #include "wire/kv_codec.h"
 #include "wire/raft_request.h"
@@ -16,6 +16,7 @@ struct state *state_new(const struct state_options *opt)
     s->opt = *opt;
     s->env = opt->env;
     s->kv = kv_new(opt->env, opt->storage);
+    s->auth = auth_new(opt->env, &s->pending, opt->token_ttl_ns);
     s->quota = opt->quota_bytes;
     lease_init(s);
     flush_init(s);
@@ -27,6 +28,7 @@ void state_free(struct state *s)
     if (!s)
         return;
     flush_fini(s);
+    auth_free(s->auth);
     lease_fini(s);
     kv_free(s->kv);
     alarms_fini(s);
@@ -48,6 +50,8 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
         rc = alarms_restore(s, err);
     if (rc == RC_OK)
         rc = downgrade_restore(s, err);
+    if (rc == RC_OK)
+        rc = auth_restore(s->auth, s->opt.storage, err);
     if (rc != RC_OK)
         return rc;
     s->applied = meta.applied_index;
@@ -119,6 +123,8 @@ static void dispatch(struct state *s, const struct raft_request *r, struct state
             apply_downgrade(s, &m.downgrade, reply);
         break;
     default:
+        if (auth_apply(s, r, reply))
+            break;
         log_debug(s->env->log, "state.unknown_request", "field", U64(r->field));
         break;
     }
@@ -134,13 +140,31 @@ void state_apply(struct state *s, uint64_t index, uint64_t term, struct slice bo
     s->applied_term = term;
     if (body.n > 0) {
         struct state_reply unheard = {.raft_term = term, .unheard = true};
+        struct state_reply *answer = reply ? reply : &unheard;
         struct raft_request r;
         enum rc rc = raft_request_parse(body, &r);
         must(rc == RC_OK);
-        dispatch(s, &r, reply ? reply : &unheard);
+        const struct auth_who who = {r.username, r.auth_revision};
+        answer->error = auth_judge(s, &who, r.field, r.body, &answer->denial);
+        if (answer->error == ETCD_OK)
+            dispatch(s, &r, answer);
         buf_fini(&unheard.body);
     }
     flush_note(s);
+}
+
+void state_read_auth(struct state *s, uint32_t field, struct slice request,
+                     struct state_reply *reply)
+{
+    const struct raft_request r = {.field = field, .body = request};
+    bool known = auth_apply(s, &r, reply);
+    must(known);
+    arena_fini(&s->arena);
+}
+
+struct auth *state_auth(struct state *s)
+{
+    return s->auth;
 }
 
 size_t state_unflushed_bytes(const struct state *s)
@@ -215,5 +239,5 @@ uint64_t state_hash(struct state *s)
     h ^= (uint64_t)kv_revision(s->kv) * 31 + (uint64_t)kv_compacted(s->kv);
     h ^= leases_hash(&s->leases);
     enum rc rc = kv_each(s->kv, SLICE_LIT("\0"), SLICE_LIT("\0"), hash_one, &h);
-    return rc == RC_OK ? h : 0;
+    return rc == RC_OK ? auth_hash(s->auth, h) : 0;
 }

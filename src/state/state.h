@@ -1,10 +1,10 @@
 /* state - the one replicated state machine.
  *
- * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys and
- * leases, and later users, alarms and members, here and nowhere else, deterministically. Changes
- * gather and go to storage in batches: one transaction holds them, the applied index with its term,
- * the configuration and the revision, always at the border between two entries
- * (docs/ARCHITECTURE.md, Storage).
+ * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys, leases, users,
+ * roles and alarms, and later members, here and nowhere else, deterministically. Changes gather and
+ * go to storage in batches: one transaction holds them, the applied index with its term, the
+ * configuration and the revision, always at the border between two entries (docs/ARCHITECTURE.md,
+ * Storage).
  *
  * Before an entry is proposed its request is judged (state/check.h) and the quota asked; what an
  * entry must find when applied, later entries may have changed, is judged again in state_apply. */
@@ -13,6 +13,7 @@
 
 #include "kv/kv.h"
 #include "kv/range.h"
+#include "state/auth.h"
 
 #define STATE_FLUSH_MS        100u         /* at most that long a change waits for its batch */
 #define STATE_FLUSH_OPS       20000u       /* … or until so many wait (ITS#9155), … */
@@ -31,7 +32,8 @@ struct state_options {
     struct storage *storage; /* stays the caller's */
     uint64_t cluster_id;
     uint64_t member_id;
-    int64_t quota_bytes; /* <= 0: none */
+    int64_t quota_bytes;   /* <= 0: none */
+    uint64_t token_ttl_ns; /* of simple tokens; 0: tokens are made and known elsewhere */
     void *arg;
     /* The committed configuration, kept with the next batch (quorum_configuration). */
     void (*configuration)(void *arg, uint64_t *index, struct buf *out);
@@ -64,7 +66,8 @@ struct state_reply {
     bool unheard;       /* nobody waits: what is read for the answer alone is left out */
     bool too_large;     /* done, but the answer had no room: body is not all of it */
     enum etcd_error error;
-    struct buf body; /* the encoded response message, when error is ETCD_OK */
+    struct auth_denial denial; /* to ETCD_PERMISSION_DENIED; borrows from the entry or request */
+    struct buf body;           /* the encoded response message, when error is ETCD_OK */
     int64_t sweep; /* not 0: answer only once state_swept of this revision (physical compaction) */
 };
 
@@ -75,6 +78,10 @@ void state_apply(struct state *s, uint64_t index, uint64_t term, struct slice bo
 
 /* A read-only transaction, evaluated now. */
 void state_read_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply);
+
+/* A request of the Auth service that changes nothing, answered now. It was let through. */
+void state_read_auth(struct state *s, uint32_t field, struct slice request,
+                     struct state_reply *reply);
 
 /* Would a request that adds so many bytes exceed the quota? Flushed, unflushed and new bytes count.
  */

@@ -191,6 +191,7 @@ MEMBER_LIST_REPLY = Message(header=(1, HEADER), members=(2, [MEMBER]))
 HEALTH_CHECK = Message(service=(1, str))
 HEALTH_CHECK_REPLY = Message(status=(1, int))
 
+RANGE_STREAM_REPLY = Message(range=(1, RANGE_REPLY))
 ALARM = Message(action=(1, int), member=(2, int), alarm=(3, int))
 ALARM_MEMBER = Message(member=(1, int), alarm=(2, int))
 ALARM_REPLY = Message(header=(1, HEADER), alarms=(2, [ALARM_MEMBER]))

@@ -189,6 +189,46 @@ static void a_stream_may_be_refused_at_once(void **state)
     lab_close(&l);
 }
 
+static void a_used_up_budget_ends_no_stream_for_a_small_message(void **state)
+{
+    (void)state;
+    struct lab l;
+    size_t at = 0;
+    lab_open(&l, 0, 1u << 30, 0);
+    struct caller_reply *r = chat(&l);
+    l.budget.max = 1;
+    caller_say(&l.caller, r, "small");
+    expect(r, &at, "small");
+    char large[20000];
+    memset(large, 'x', sizeof(large) - 1);
+    large[sizeof(large) - 1] = 0;
+    caller_say(&l.caller, r, large);
+    assert_int_equal(r->grpc_status, GRPC_RESOURCE_EXHAUSTED);
+    assert_int_equal(l.closed, 1);
+    lab_close(&l);
+}
+
+static void what_is_not_admitted_ends_the_stream(void **state)
+{
+    (void)state;
+    struct lab l;
+    size_t at = 0;
+    lab_open(&l, 0, 1u << 30, 0);
+    l.strict = true;
+    struct caller_reply *r = chat(&l);
+    caller_say(&l.caller, r, "allowed");
+    caller_say(&l.caller, r, "forbidden");
+    expect(r, &at, "allowed");
+    assert_true(r->ended);
+    assert_int_equal(r->grpc_status, GRPC_PERMISSION_DENIED);
+    assert_int_equal(l.served, 1);
+    assert_int_equal(l.closed, 1); /* the method lets go of what it has for the stream */
+    caller_refused(caller_call(&l.caller, "/t.T/Echo", SLICE_LIT("forbidden")),
+                   GRPC_PERMISSION_DENIED, "no");
+    assert_int_equal(l.served, 1);
+    lab_close(&l);
+}
+
 static void the_token_outlives_messages(void **state)
 {
     (void)state;
@@ -233,6 +273,8 @@ int main(void)
         cmocka_unit_test(held_messages_wait_in_the_clients_window),
         cmocka_unit_test(who_does_not_read_is_not_heard),
         cmocka_unit_test(a_stream_may_be_refused_at_once),
+        cmocka_unit_test(a_used_up_budget_ends_no_stream_for_a_small_message),
+        cmocka_unit_test(what_is_not_admitted_ends_the_stream),
         cmocka_unit_test(the_token_outlives_messages),
         cmocka_unit_test(a_deadline_ends_a_stream),
     };
