@@ -6,6 +6,7 @@
 #include "api/watch.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "env/metrics.h"
 #include "wire/raft_request.h"
 
 #include <stdio.h>
@@ -95,6 +96,14 @@ struct api *api_new(const struct api_options *opt)
         .admit = access_admit,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
         .budget = opt->budget,
+        .method_seconds = opt->method_seconds,
+    });
+    a->metrics_rpc = rpc_server_new(&(struct rpc_options){
+        .env = opt->env,
+        .routes = api_routes,
+        .route_count = api_metrics_route_count,
+        .arg = a,
+        .budget = opt->budget,
     });
     a->peer_rpc = rpc_server_new(&(struct rpc_options){
         .env = opt->env,
@@ -121,6 +130,11 @@ struct http_handler *api_handler(struct api *a)
 struct http_handler *api_peer_handler(struct api *a)
 {
     return rpc_server_handler(a->peer_rpc);
+}
+
+struct http_handler *api_metrics_handler(struct api *a)
+{
+    return rpc_server_handler(a->metrics_rpc);
 }
 
 size_t api_open_calls(const struct api *a)
@@ -197,6 +211,7 @@ static void give_up_writes(struct api *a, uint64_t now)
             break;
         list_remove(&w->link);
         list_add_tail(&a->late, &w->link);
+        env_count(a->opt.env, proposals_failed, 1);
         rpc_fail_early(w->call, ETCD_TIMEOUT,
                        a->no_space ? "the disk is full; the request stays in the log and may still "
                                      "take effect when there is room"
@@ -496,8 +511,8 @@ void api_dropped(struct api *a, void *ctx)
     if (!ctx) /* our own: an alarm or compaction, which is asked for again */
         return;
     struct write *w = ctx;
-    (void)a;
     finish_write(w);
+    env_count(a->opt.env, proposals_failed, 1);
     refuse_write(w, ETCD_LEADER_CHANGED, NULL);
 }
 
@@ -551,6 +566,7 @@ void api_free(struct api *a)
     api_stop_hashing(a);
     rpc_server_free(a->rpc);
     rpc_server_free(a->peer_rpc);
+    rpc_server_free(a->metrics_rpc);
     buf_fini(&a->space.text);
     tokens_free(a);
     free(a);
@@ -572,10 +588,12 @@ static void read_ready(struct read_waiter *w, enum rc rc)
 {
     struct read *r = CONTAINER_OF(w, struct read, waiter);
     list_remove(&r->link);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         r->fn(r->api, r->call, r->request);
-    else
-        rpc_fail_etcd(r->call, ETCD_NO_LEADER, NULL);
+        return;
+    }
+    env_count(r->api->opt.env, read_indexes_failed, 1);
+    rpc_fail_etcd(r->call, ETCD_NO_LEADER, NULL);
 }
 
 /* A leader that cannot write its first entry cannot tell what is committed: so reads wait, too. */
@@ -587,6 +605,7 @@ static void give_up_reads(struct api *a, uint64_t now)
             break;
         list_remove(&r->link);
         quorum_read_cancel(&r->waiter);
+        env_count(a->opt.env, slow_read_indexes, 1);
         rpc_fail_etcd(r->call, ETCD_TIMEOUT, NULL);
     }
 }

@@ -53,10 +53,12 @@ struct api_options {
     const char *etcd_version;   /* "3.7.0": what clients are told */
     uint64_t watch_progress_ns; /* how often quiet watches are told the revision; more than 0 */
     struct http_budget *budget;
-    bool json;                /* serve the gateway, … */
-    bool v3alpha;             /* … also below /v3alpha/ */
-    struct rpc_access access; /* on the client port */
-    const struct jwt *jwt;    /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
+    bool json;                                /* serve the gateway, … */
+    bool v3alpha;                             /* … also below /v3alpha/ */
+    struct rpc_access access;                 /* on the client port */
+    bool method_seconds;                      /* --metrics=extensive */
+    void (*process_metrics)(struct buf *out); /* what /metrics says of the process; may be NULL */
+    const struct jwt *jwt; /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
     unsigned bcrypt_cost;
     enum api_member_list member_list;
     void (*random)(void *p, size_t n); /* fit for secrets */
@@ -72,6 +74,9 @@ void api_free(struct api *a);
 struct http_handler *api_handler(struct api *a);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */
 struct http_handler *api_peer_handler(struct api *a);
+
+/* /metrics and the health checks alone, for --listen-metrics-urls. */
+struct http_handler *api_metrics_handler(struct api *a);
 
 /* quorum's on_apply: apply the entry to state, and answer the call that waits for it, if any. */
 void api_applied(struct api *a, const struct wal_entry *e, void *ctx);

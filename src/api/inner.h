@@ -10,18 +10,22 @@
 
 #include <stdatomic.h>
 
+enum health_type { HEALTH_LIVEZ, HEALTH_READYZ, HEALTH_TYPES };
+#define HEALTH_CHECKS 4
+
 struct api {
     struct api_options opt;
     struct state *state;
     struct quorum *quorum;
     struct rpc_server *rpc;
     struct rpc_server *peer_rpc;
-    struct waiting waiting; /* struct write, not proposed yet */
-    struct list writes;     /* struct write, in the order of their time limits */
-    struct list late;       /* struct write whose limit has passed, and that still may be applied */
-    struct list sweeping;   /* struct write whose compaction is not swept yet */
-    struct list reads;      /* struct read that waits for quorum, oldest first */
-    struct list hashing;    /* HashKV calls in progress */
+    struct rpc_server *metrics_rpc; /* --listen-metrics-urls */
+    struct waiting waiting;         /* struct write, not proposed yet */
+    struct list writes;             /* struct write, in the order of their time limits */
+    struct list late;     /* struct write whose limit has passed, and that still may be applied */
+    struct list sweeping; /* struct write whose compaction is not swept yet */
+    struct list reads;    /* struct read that waits for quorum, oldest first */
+    struct list hashing;  /* HashKV calls in progress */
     size_t hashing_n;
     struct timer overdue;
     struct compactor *compactor;
@@ -35,6 +39,10 @@ struct api {
         uint64_t told_ns;
     } space;                /* why the quota is used up */
     uint64_t next_alarm_ns; /* not proposed again before */
+    struct health_count {
+        uint64_t success, error;
+        bool passed; /* the last time */
+    } health[HEALTH_TYPES][HEALTH_CHECKS];
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
@@ -103,8 +111,18 @@ void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 
 /* routes (rpc_route.serve) */
+void serve_health(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+void serve_livez(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+void serve_metrics(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+void serve_one_check(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+void serve_readyz(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+
+/* How often each check was run, and with what result, as text for Prometheus. */
+void health_metrics(const struct api *a, struct buf *out);
+
 extern const struct rpc_route api_routes[];
 extern const size_t api_route_count;
+extern const size_t api_metrics_route_count; /* the first of them */
 extern const struct rpc_gateway_route api_gateway[];
 extern const size_t api_gateway_count;
 extern const struct rpc_route api_peer_routes[];

@@ -156,6 +156,7 @@ static void deliver(struct rpc_call *call)
     const struct rpc_options *opt = &call->server->opt;
     void *arg = opt->arg;
     in->served = true;
+    counts_receive(call, in->message.n);
     if (opt->admit && !opt->admit(arg, call, buf_slice(&in->message))) {
         if (!call_takes_one(call)) /* its method has it since it was opened */
             call->method->stream->closed(arg, call);

@@ -23,6 +23,7 @@ struct state {
     struct flush {
         struct timer timer; /* a batch is due, or to be tried again */
         struct job job;
+        uint64_t ns; /* that the job took */
         bool out;    /* the job is on its way */
         bool retry;  /* it had no room: the same batch again */
         bool low;    /* storage is about to have none */

@@ -5,6 +5,7 @@
 
 #include "../rpc/caller.h"
 #include "api/api.h"
+#include "env/metrics.h"
 #include "sim/disk.h"
 #include "sim/workers.h"
 #include "wire/etcd.h"
@@ -21,6 +22,7 @@ struct lab {
     struct timers timers;
     struct rng rng;
     struct log log;
+    struct metrics metrics;
     struct sim_disk *disk;
     struct sim_workers workers;
     struct storage *storage;
