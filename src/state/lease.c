@@ -4,6 +4,7 @@
  * whose stored pair names it. */
 #include "base/must.h"
 #include "base/wr.h"
+#include "env/metrics.h"
 #include "state/inner.h"
 #include "state/lessor.h"
 #include "wire/kv_codec.h"
@@ -99,6 +100,7 @@ static void apply_grant(struct state *s, const struct pb_lease_grant_request *r,
     struct lease *l = leases_add(&s->leases, r->id, r->ttl > 0 ? r->ttl : 1, s->applied);
     store(s, l);
     lessor_granted(&s->lessor, l);
+    env_count(s->env, leases_granted, 1);
     struct pb_response_header h = state_header(s, reply->raft_term);
     const struct pb_lease_grant_response out = {.header = &h, .id = l->id, .ttl = l->ttl};
     wire_encode(&wire_lease_grant_response, &out, &reply->body);
@@ -121,6 +123,7 @@ static void end_lease(struct state *s, struct lease *l)
     arena_fini(&a);
     unstore(s, l);
     lessor_revoked(&s->lessor, l);
+    env_count(s->env, leases_revoked, 1);
     leases_remove(&s->leases, l);
 }
 
