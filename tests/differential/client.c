@@ -222,12 +222,6 @@ void frame_append(struct buf *out, struct slice message)
 
 static int32_t submit(struct client *c, const char *path, struct buf *framed, struct answer *a)
 {
-    if (c->form == CLIENT_JSON) {
-        *a = (struct answer){.code = -1};
-        if (c->json_rc == RC_OK)
-            c->json_rc = json_call(c->fd, path, message, a);
-        return;
-    }
     must(c->call_n < CLIENT_CALLS_MAX);
     struct call *call = &c->calls[c->call_n++];
     *call = (struct call){.answer = a, .out = *framed};
@@ -249,6 +243,12 @@ static int32_t submit(struct client *c, const char *path, struct buf *framed, st
 void client_start(struct client *c, const char *path, struct slice message, struct answer *a)
 {
     struct buf framed = {0};
+    if (c->form == CLIENT_JSON) {
+        *a = (struct answer){.code = -1};
+        if (c->json_rc == RC_OK)
+            c->json_rc = json_call(c->fd, path, message, a);
+        return;
+    }
     frame_append(&framed, message);
     (void)submit(c, path, &framed, a);
 }
