@@ -129,6 +129,7 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .env = &l->env,
         .cluster_id = LAB_CLUSTER,
         .storage = l->storage,
+        .spool_dir = ".",
         .member = {.id = LAB_MEMBER,
                    .name = "infra0",
                    .peer_urls = peers,
@@ -238,6 +239,7 @@ void lab_run(struct lab *l)
         if (!l->halted)
             worker_drain(&l->workers.workers, LANE_WAL);
         worker_drain(&l->workers.workers, LANE_STORE);
+        worker_drain(&l->workers.workers, LANE_POOL);
         caller_pump(&l->caller);
     }
 }
