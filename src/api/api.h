@@ -20,7 +20,9 @@
 #define API_HASHES_MAX       16u          /* HashKV requests in progress */
 #define API_VIEWS_MAX        4u           /* Snapshot and Hash requests in progress */
 
-#define API_PASSWORDS_MAX 256u /* passwords and tokens that the pool works on */
+#define API_PASSWORDS_MAX 256u     /* passwords and tokens that the pool works on */
+#define API_LEASE_TTL_MIN 2        /* seconds: etcd's, one and a half election timeouts of 1 s */
+#define API_LEASES_MAX    1000000u /* above, none is granted: each costs some 200 bytes of memory */
 
 struct api;
 struct jwt;
@@ -53,13 +55,16 @@ struct api_options {
     bool compact_by_revision;   /* --auto-compaction-mode */
     int64_t compact_retention;  /* revisions, or ns; 0: never by itself */
     int64_t quota_bytes;        /* as Status shows it */
+    int64_t lease_ttl_min;      /* seconds: shorter leases are made so long; 0: API_LEASE_TTL_MIN */
     const char *etcd_version;   /* "3.7.0": what clients are told */
     uint64_t watch_progress_ns; /* how often quiet watches are told the revision; more than 0 */
     struct http_budget *budget;
-    bool json;                /* serve the gateway, … */
-    bool v3alpha;             /* … also below /v3alpha/ */
-    struct rpc_access access; /* on the client port */
-    const struct jwt *jwt;    /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
+    bool json;                                /* serve the gateway, … */
+    bool v3alpha;                             /* … also below /v3alpha/ */
+    struct rpc_access access;                 /* on the client port */
+    bool method_seconds;                      /* --metrics=extensive */
+    void (*process_metrics)(struct buf *out); /* what /metrics says of the process; may be NULL */
+    const struct jwt *jwt; /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
     unsigned bcrypt_cost;
     enum api_member_list member_list;
     void (*random)(void *p, size_t n); /* fit for secrets */
@@ -72,9 +77,16 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum);
  * ends the reads that wait for it. */
 void api_free(struct api *a);
 
+/* Consensus has started, and what the log held is applied: if this member leads, the leases' time
+ * counts from now on. Once. */
+void api_lead(struct api *a);
+
 struct http_handler *api_handler(struct api *a);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */
 struct http_handler *api_peer_handler(struct api *a);
+
+/* /metrics and the health checks alone, for --listen-metrics-urls. */
+struct http_handler *api_metrics_handler(struct api *a);
 
 /* quorum's on_apply: apply the entry to state, and answer the call that waits for it, if any. */
 void api_applied(struct api *a, const struct wal_entry *e, void *ctx);

@@ -10,18 +10,22 @@
 
 #include <stdatomic.h>
 
+enum health_type { HEALTH_LIVEZ, HEALTH_READYZ, HEALTH_TYPES };
+#define HEALTH_CHECKS 4
+
 struct api {
     struct api_options opt;
     struct state *state;
     struct quorum *quorum;
     struct rpc_server *rpc;
     struct rpc_server *peer_rpc;
-    struct waiting waiting; /* struct write, not proposed yet */
-    struct list writes;     /* struct write, in the order of their time limits */
-    struct list late;       /* struct write whose limit has passed, and that still may be applied */
-    struct list sweeping;   /* struct write whose compaction is not swept yet */
-    struct list reads;      /* struct read that waits for quorum, oldest first */
-    struct list hashing;    /* HashKV calls in progress */
+    struct rpc_server *metrics_rpc; /* --listen-metrics-urls */
+    struct waiting waiting;         /* struct write, not proposed yet */
+    struct list writes;             /* struct write, in the order of their time limits */
+    struct list late;     /* struct write whose limit has passed, and that still may be applied */
+    struct list sweeping; /* struct write whose compaction is not swept yet */
+    struct list reads;    /* struct read that waits for quorum, oldest first */
+    struct list hashing;  /* HashKV calls in progress */
     size_t hashing_n;
     struct list views; /* Snapshot and Hash calls */
     size_t views_n;
@@ -38,6 +42,10 @@ struct api {
         uint64_t told_ns;
     } space;                /* why the quota is used up */
     uint64_t next_alarm_ns; /* not proposed again before */
+    struct health_count {
+        uint64_t success, error;
+        bool passed; /* the last time */
+    } health[HEALTH_TYPES][HEALTH_CHECKS];
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
@@ -69,11 +77,30 @@ void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct sl
  * to take or free. */
 void api_propose_then(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                       void (*then)(void *arg, struct state_reply *reply), void *arg);
+/* Propose an entry of the server's own, for which there is always quota. ETCD_OK: done runs once,
+ * later; applied is false when the entry was dropped, or the server stops. Else nothing follows. */
+MUST_USE enum etcd_error api_propose_own(struct api *a, uint32_t field, struct slice request,
+                                         void (*done)(void *arg, bool applied), void *arg);
+
+/* Propose an entry of the server's own, whose outcome nobody waits for. */
+void api_propose_alone(struct api *a, uint32_t field, const struct wire_message *m,
+                       const void *request);
+/* Answer those whose time limit has passed; and, at the end, everybody. */
+void api_give_up_writes(struct api *a, uint64_t now);
+void api_stop_writes(struct api *a);
+void api_give_up_reads(struct api *a, uint64_t now);
+/* The time limit of what begins to wait now. */
+uint64_t api_due(struct api *a);
 
 /* Run fn once a linearizable read may; it answers the call. */
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
 
+/* Refuse as the Lock and Election services do. */
+void lock_refuse(struct rpc_call *call, const char *text);
+
+/* Leases begin to end: this member leads. */
+void lease_lead(struct api *a);
 /* Why the quota is used up, and by which prefixes; valid until the next call. */
 const char *api_explain_space(struct api *a);
 /* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
@@ -100,6 +127,21 @@ void serve_auth(void *arg, struct rpc_call *call, struct slice message);
 void serve_authenticate(void *arg, struct rpc_call *call, struct slice message);
 void serve_user_add(void *arg, struct rpc_call *call, struct slice message);
 void serve_user_change_password(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_grant(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_revoke(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_time_to_live(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_leases(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops lease_keep_alive;
+void serve_lock(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops lock_ops;
+void serve_unlock(void *arg, struct rpc_call *call, struct slice message);
+void serve_campaign(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops campaign_ops;
+void serve_proclaim(void *arg, struct rpc_call *call, struct slice message);
+void serve_leader(void *arg, struct rpc_call *call, struct slice message);
+void serve_observe(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops observe_ops;
+void serve_resign(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_add(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_remove(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_update(void *arg, struct rpc_call *call, struct slice message);
@@ -121,8 +163,18 @@ extern const struct rpc_method api_methods[];
 extern const size_t api_method_count;
 
 /* routes (rpc_route.serve) */
+void serve_health(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+void serve_livez(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+void serve_metrics(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+void serve_one_check(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+void serve_readyz(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+
+/* How often each check was run, and with what result, as text for Prometheus. */
+void health_metrics(const struct api *a, struct buf *out);
+
 extern const struct rpc_route api_routes[];
 extern const size_t api_route_count;
+extern const size_t api_metrics_route_count; /* the first of them */
 extern const struct rpc_gateway_route api_gateway[];
 extern const size_t api_gateway_count;
 extern const struct rpc_route api_peer_routes[];

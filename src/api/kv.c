@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/wr.h"
+#include "env/metrics.h"
 #include "state/check.h"
 #include "state/work.h"
 #include "wire/kv_codec.h"
@@ -125,6 +126,7 @@ static void range_now(struct api *a, struct rpc_call *call, void *request)
         rpc_fail_etcd(call, e, NULL);
         return;
     }
+    env_count(a->opt.env, mvcc_ranges, 1);
     struct pb_response_header header = api_header(a);
     header.revision = range.revision;
     if (range.body_len > API_WHOLE_BYTES_MAX) {

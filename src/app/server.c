@@ -10,6 +10,7 @@
 #include "app/logger.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "env/metrics.h"
 #include "io/listener.h"
 #include "io/process.h"
 #include "io/random.h"
@@ -38,6 +39,8 @@ struct server {
     struct api *api;
     struct jwt *jwt; /* NULL: tokens are simple ones */
     struct http_budget budget;
+    struct metrics metrics;
+    uint64_t leader; /* as last seen */
     struct http_limits http_limits;
     struct io_listener **listeners;
     size_t listener_n;
@@ -165,11 +168,21 @@ static void on_storage(void *arg, enum rc rc)
 
 /* ---- The loop ---- */
 
+static void note_leader(struct server *s)
+{
+    uint64_t leader = quorum_leader(s->quorum);
+    if (leader == s->leader)
+        return;
+    s->leader = leader;
+    s->metrics.leader_changes += leader != 0;
+}
+
 /*~ 5. The end of a turn: first the disk gets its next batch, then the state machine its slice of
  * sweeping, and after this io flushes every connection that has something to send, once. */
 static void on_turn(void *arg)
 {
     struct server *s = arg;
+    note_leader(s);
     api_turn(s->api);
     quorum_flush(s->quorum);
     if (state_turn(s->state))
@@ -207,6 +220,13 @@ static struct layer *on_client(void *arg, struct io_conn *c, struct slice peer)
     struct server *s = arg;
     (void)c;
     return serve(s, api_handler(s->api), peer);
+}
+
+static struct layer *on_metrics(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return serve(s, api_metrics_handler(s->api), peer);
 }
 
 static struct layer *on_peer(void *arg, struct io_conn *c, struct slice peer)
@@ -268,6 +288,14 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
     return rc;
 }
 
+/* etcd's: one and a half election timeouts, in whole heartbeats, rounded up to seconds. */
+static int64_t lease_ttl_min(const struct conf *c)
+{
+    uint64_t ticks = c->election_timeout_ms / c->heartbeat_interval_ms;
+    uint64_t ms = 3 * ticks / 2 * c->heartbeat_interval_ms;
+    return (int64_t)((ms + 999) / 1000);
+}
+
 static void make_api(struct server *s)
 {
     const struct conf *c = s->conf;
@@ -289,6 +317,7 @@ static void make_api(struct server *s)
         .compact_by_revision = c->auto_compaction_mode == CONF_COMPACT_REVISION,
         .compact_retention = c->auto_compaction,
         .quota_bytes = c->quota_backend_bytes,
+        .lease_ttl_min = lease_ttl_min(c),
         .etcd_version = CONF_ETCD_VERSION,
         .watch_progress_ns = (uint64_t)c->watch_progress_ns,
         .budget = &s->budget,
@@ -299,6 +328,8 @@ static void make_api(struct server *s)
                    .origin_count = c->cors.n,
                    .hosts = (const char *const *)c->host_whitelist.v,
                    .host_count = c->host_whitelist.n},
+        .method_seconds = c->metrics == CONF_METRICS_EXTENSIVE,
+        .process_metrics = io_process_metrics,
         .jwt = s->jwt,
         .bcrypt_cost = (unsigned)c->bcrypt_cost,
         .member_list = (enum api_member_list)c->auth_member_list,
@@ -342,6 +373,8 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
                                                     .conf_index = restored->conf_index,
                                                     .conf = buf_slice(&restored->conf)},
                           err);
+    if (rc == RC_OK)
+        api_lead(s->api);
     buf_fini(&address);
     return rc;
 }
@@ -369,12 +402,16 @@ static enum rc listen_all(struct server *s, struct err *err)
 {
     const struct conf_urls *clients = &s->conf->listen_client_urls;
     const struct conf_urls *peers = &s->conf->listen_peer_urls;
+    const struct conf_urls *metrics = &s->conf->listen_metrics_urls;
     struct io_listener_options opt = {.limits = IO_LIMITS_DEFAULT, .arg = s};
     enum rc rc = RC_OK;
-    s->listeners = mem_calloc(clients->n + peers->n, sizeof(struct io_listener *));
+    s->listeners = mem_calloc(clients->n + peers->n + metrics->n, sizeof(struct io_listener *));
     opt.on_accept = on_peer;
     for (size_t i = 0; i < peers->n && rc == RC_OK; i++)
         rc = listen_on(s, &peers->v[i], opt, err);
+    opt.on_accept = on_metrics;
+    for (size_t i = 0; i < metrics->n && rc == RC_OK; i++)
+        rc = listen_on(s, &metrics->v[i], opt, err);
     opt.on_accept = on_client;
     for (size_t i = 0; i < clients->n && rc == RC_OK; i++)
         rc = listen_on(s, &clients->v[i], opt, err);
@@ -507,11 +544,19 @@ enum rc server_run(const struct conf *conf, bool talk, struct err *err)
                              conf->log_outputs.v, conf->log_outputs.n, err);
     if (rc != RC_OK)
         return rc;
+    if (conf->enable_log_rotation)
+        logger_rotate(&s.logger, conf->log_outputs.v, conf->log_outputs.n,
+                      &(struct rotate){.bytes_max = conf->log_rotation.bytes_max,
+                                       .days_max = conf->log_rotation.days_max,
+                                       .backups_max = conf->log_rotation.backups_max,
+                                       .local_time = conf->log_rotation.local_time});
     store_catch_sigbus();
     io_raise_fd_limit();
     rc = io_loop_new(&(struct io_loop_options){.log = &s.logger.log}, &s.loop, err);
     if (rc == RC_OK) {
         s.env = io_loop_env(s.loop);
+        metrics_init(&s.metrics);
+        s.env->metrics = &s.metrics;
         log_notes(&s);
         rc = start(&s, err);
         if (rc == RC_OK) {

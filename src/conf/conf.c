@@ -95,6 +95,8 @@ void conf_fini(struct conf *conf)
     free(conf->members);
     conf_strings_fini(&conf->cors);
     conf_strings_fini(&conf->host_whitelist);
+    conf_urls_fini(&conf->listen_client_http_urls);
+    free(conf->log_rotation_json);
     free(conf->auth_token);
     conf_jwt_fini(&conf->jwt);
     conf_strings_fini(&conf->log_outputs);

@@ -48,6 +48,33 @@ struct conf_jwt {
     uint64_t ttl_s;
 };
 
+/* etcd's feature gates (conf/gates.h), by name. */
+enum conf_gate {
+    CONF_GATE_COMPACT_HASH_CHECK,
+    CONF_GATE_FAST_LEASE_KEEP_ALIVE,
+    CONF_GATE_INITIAL_CORRUPT_CHECK,
+    CONF_GATE_LEASE_CHECKPOINT,
+    CONF_GATE_LEASE_CHECKPOINT_PERSIST,
+    CONF_GATE_PRIORITY_REQUEST,
+    CONF_GATE_SET_MEMBER_LOCAL_ADDR,
+    CONF_GATE_STOP_GRPC_SERVICE_ON_DEFRAG,
+    CONF_GATE_TXN_MODE_WRITE_WITH_SHARED_BUFFER,
+    CONF_GATE_COUNT
+};
+
+struct conf_gates {
+    bool on[CONF_GATE_COUNT];
+};
+
+/* When a log file makes room for a new one. */
+struct conf_rotation {
+    uint64_t bytes_max;
+    uint32_t days_max;    /* older ones are deleted; 0: none is */
+    uint32_t backups_max; /* more are deleted; 0: none is */
+    bool local_time;      /* in their names; else UTC */
+    bool compress;        /* not done here */
+};
+
 /* A sentence to log once the log is there. */
 struct conf_note {
     enum log_level level;
@@ -93,6 +120,12 @@ struct conf {
     uint64_t heartbeat_interval_ms; /* no effect with one voter */
     uint64_t election_timeout_ms;   /* 5 heartbeats or more, at most 50 s */
 
+    struct conf_urls listen_client_http_urls; /* HTTP alone; then gRPC alone on the others */
+    bool memory_mlock;
+    bool socket_reuse_port;
+    bool initial_corrupt_check;
+    struct conf_gates gates;
+
     bool enable_grpc_gateway;
     bool enable_v3alpha;
     struct conf_strings cors;           /* origins; "*": all */
@@ -109,7 +142,10 @@ struct conf {
     enum conf_log_format log_format;
     enum conf_logger logger;
     struct conf_strings log_outputs; /* "stderr", "stdout" or a file; "default" became "stderr" */
-    bool debug;                      /* 3.4's --debug; already in log_level */
+    bool enable_log_rotation;
+    char *log_rotation_json; /* as given; taken apart: */
+    struct conf_rotation log_rotation;
+    bool debug; /* 3.4's --debug; already in log_level */
 
     struct conf_notes notes; /* in the order in which they arose */
 };

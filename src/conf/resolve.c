@@ -3,7 +3,9 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "conf/auth_token.h"
+#include "conf/gates.h"
 #include "conf/quote.h"
+#include "conf/rotation.h"
 #include "conf/value.h"
 
 #include <stdio.h>
@@ -78,6 +80,27 @@ static enum rc resolve_log(const struct conf_values *values, struct conf *out, s
     return RC_OK;
 }
 
+/* One file, and nothing else that could not be rotated in its place. */
+static enum rc resolve_rotation(struct conf *conf, struct err *err)
+{
+    size_t files = 0;
+    if (!conf->enable_log_rotation)
+        return RC_OK;
+    for (size_t i = 0; i < conf->log_outputs.n; i++)
+        files += strcmp(conf->log_outputs.v[i], "stderr") != 0 &&
+                 strcmp(conf->log_outputs.v[i], "stdout") != 0;
+    if (files != 1)
+        return err_set(err, RC_INVALID,
+                       "--log-outputs requires a single file path when --log-rotate-config-json is "
+                       "defined");
+    enum rc rc = conf_rotation_parse(conf->log_rotation_json, &conf->log_rotation, err);
+    if (rc == RC_OK && conf->log_rotation.compress)
+        return err_set(err, RC_UNSUPPORTED,
+                       "--log-rotation-config-json: \"compress\": true does not work in moat: "
+                       "leave it out, and compress old files by a job of their own");
+    return rc;
+}
+
 typedef enum rc url_check(const struct conf_url *url, struct err *err);
 
 static enum rc check_each(const struct conf_urls *urls, url_check *check, struct err *err)
@@ -109,6 +132,8 @@ static enum rc check_urls(const struct conf *conf, struct err *err)
     enum rc rc = check_each(&conf->listen_peer_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
         rc = check_each(&conf->listen_client_urls, conf_url_check_bind, err);
+    if (rc == RC_OK)
+        rc = check_each(&conf->listen_client_http_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
         rc = check_each(&conf->listen_metrics_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
@@ -360,22 +385,15 @@ static enum rc check_able(const struct conf *conf, struct err *err)
                 "%s with HTTPS scheme; this version of moat does not serve TLS yet: use http",
                 url->text);
     }
-    for (size_t i = 0; i < conf->listen_peer_urls.n; i++) {
-        const struct conf_url *url = &conf->listen_peer_urls.v[i];
-        if (conf_url_is_tls(url))
-            return err_set(err, RC_UNSUPPORTED,
-                           "cannot listen on TLS for %s: this version of moat does not serve TLS "
-                           "yet",
-                           url->text);
-    }
-    for (size_t i = 0; i < conf->listen_metrics_urls.n; i++) {
-        const struct conf_url *url = &conf->listen_metrics_urls.v[i];
-        if (conf_url_is_tls(url))
-            return err_set(err, RC_UNSUPPORTED,
-                           "cannot listen on TLS for %s: this version of moat does not serve TLS "
-                           "yet",
-                           url->text);
-    }
+    const struct conf_urls *others[] = {&conf->listen_peer_urls, &conf->listen_client_http_urls,
+                                        &conf->listen_metrics_urls};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        for (size_t j = 0; j < others[i]->n; j++)
+            if (conf_url_is_tls(&others[i]->v[j]))
+                return err_set(err, RC_UNSUPPORTED,
+                               "cannot listen on TLS for %s: this version of moat does not serve "
+                               "TLS yet",
+                               others[i]->v[j].text);
     if (conf->member_count > 1)
         return err_set(err, RC_UNSUPPORTED,
                        "--initial-cluster names %zu members: this version of moat runs a single "
@@ -391,6 +409,10 @@ enum rc conf_resolve(struct conf_values *values, struct conf *out, struct err *e
         return rc;
     store_all(values, out);
     rc = resolve_log(values, out, err);
+    if (rc == RC_OK)
+        rc = resolve_rotation(out, err);
+    if (rc == RC_OK)
+        rc = conf_gates_resolve(&out->gates, &values->notes, err);
     if (rc == RC_OK)
         rc = check_urls(out, err);
     if (rc == RC_OK)
@@ -411,6 +433,8 @@ enum rc conf_resolve(struct conf_values *values, struct conf *out, struct err *e
         rc = resolve_cluster(out, err);
     if (rc == RC_OK)
         rc = check_able(out, err);
+    if (out->gates.on[CONF_GATE_INITIAL_CORRUPT_CHECK])
+        out->initial_corrupt_check = true;
     if (rc == RC_OK && *out->data_dir == '\0') {
         free(out->data_dir);
         out->data_dir = mem_printf("%s.etcd", out->name);

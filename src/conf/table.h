@@ -16,6 +16,7 @@ enum conf_type {
     CONF_BOOL,     /* bool */
     CONF_CHOICE,   /* an enum whose values count through choices */
     CONF_DURATION, /* int64_t, nanoseconds */
+    CONF_GATES,    /* struct conf_gates */
     CONF_INT,      /* int64_t */
     CONF_STRING,   /* char * */
     CONF_STRINGS,  /* struct conf_strings */

@@ -2,7 +2,7 @@
 #ifndef MOAT_IO_PROCESS_H
 #define MOAT_IO_PROCESS_H
 
-#include <stdint.h>
+#include "base/buf.h"
 
 /* Raise the soft limit of open descriptors to the hard one. Returns the limit now in force. */
 uint64_t io_raise_fd_limit(void);
@@ -10,5 +10,8 @@ uint64_t io_raise_fd_limit(void);
 /* Bytes of mapped files that count as this process's memory now (VmRSS less RssAnon); 0: unknown.
  */
 uint64_t io_resident_file_bytes(void);
+
+/* Append process_* and os_fd_* as Prometheus' own clients name them (proc(5), getrusage(2)). */
+void io_process_metrics(struct buf *out);
 
 #endif

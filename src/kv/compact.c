@@ -2,6 +2,7 @@
  * twenty times as much). One pass over storage both deletes revisions and forgets them in the
  * index; a second compaction that comes meanwhile waits for the pass to end. */
 #include "base/must.h"
+#include "env/metrics.h"
 #include "kv/inner.h"
 #include "kv/range.h"
 #include "wire/kv_codec.h"
@@ -36,6 +37,7 @@ static void note_delete(struct kv *kv, struct slice key)
     buf_append_u8(&kv->sweep.deletes, (uint8_t)key.n);
     buf_append_slice(&kv->sweep.deletes, key);
     kv->sweep.delete_n++;
+    env_count(kv->env, compacted_keys, 1);
 }
 
 static bool sweep_one(void *arg, struct slice key, struct slice stored)

@@ -41,6 +41,7 @@ struct rpc_call *call_new(struct rpc_server *s, const struct rpc_method *method,
     arena_init(&call->arena, call->arena_first, sizeof(call->arena_first));
     keep_token(call, token);
     s->open++;
+    counts_start(call);
     (void)!call_charge(call); /* a stream that sends nothing costs something, too */
     return call;
 }
@@ -115,8 +116,10 @@ void call_settle(struct rpc_call *call)
 }
 
 /* The client's side of the call is over. A call from within has nobody who would close it. */
-static void mark_answered(struct rpc_call *call)
+static void mark_answered(struct rpc_call *call, enum grpc_code code)
 {
+    if (!call->in.answered)
+        counts_handle(call, code);
     call->in.answered = true;
     timer_stop(call->server->opt.env->timers, &call->in.deadline);
     if (call->in.ops != &grpc_carrier)
@@ -131,7 +134,7 @@ static void refuse(struct rpc_call *call, enum grpc_code code, const char *text,
 {
     if (call->in.answered)
         return;
-    mark_answered(call);
+    mark_answered(call, code);
     call->in.ops->end(call->in.carrier, code, text, explain);
 }
 
@@ -187,7 +190,8 @@ void rpc_reply(struct rpc_call *call, struct buf *body)
     if (call->in.answered) {
         buf_fini(body);
     } else {
-        mark_answered(call);
+        mark_answered(call, GRPC_OK);
+        counts_send(call, body->n - RPC_FRAME_LEN);
         call->in.ops->message(call->in.carrier, body, true);
     }
     finish(call);
@@ -202,7 +206,8 @@ void rpc_reply_source(struct rpc_call *call, struct http_source *src, uint64_t l
                  "a gRPC message ends at 4 GiB: use limit");
         return;
     }
-    mark_answered(call);
+    mark_answered(call, GRPC_OK);
+    counts_send(call, len);
     call->in.ops->source(call->in.carrier, src, len, true);
     finish(call);
 }
@@ -218,10 +223,12 @@ void rpc_send(struct rpc_call *call, struct buf *body)
 {
     must_be_open(call);
     must(body->n >= RPC_FRAME_LEN);
-    if (call->in.answered)
+    if (call->in.answered) {
         buf_fini(body);
-    else
-        call->in.ops->message(call->in.carrier, body, false);
+        return;
+    }
+    counts_send(call, body->n - RPC_FRAME_LEN);
+    call->in.ops->message(call->in.carrier, body, false);
 }
 
 void rpc_send_shared(struct rpc_call *call, struct slice head, struct blob *tail)
@@ -229,6 +236,7 @@ void rpc_send_shared(struct rpc_call *call, struct slice head, struct blob *tail
     must_be_open(call);
     if (call->in.answered)
         return;
+    counts_send(call, head.n + tail->n);
     if (call->in.ops->shared) {
         call->in.ops->shared(call->in.carrier, head, tail);
         return;
@@ -245,10 +253,12 @@ void rpc_send_source(struct rpc_call *call, struct http_source *src, uint64_t le
 {
     must_be_open(call);
     must(len <= UINT32_MAX);
-    if (call->in.answered)
+    if (call->in.answered) {
         src->ops->release(src);
-    else
-        call->in.ops->source(call->in.carrier, src, len, false);
+        return;
+    }
+    counts_send(call, len);
+    call->in.ops->source(call->in.carrier, src, len, false);
 }
 
 void rpc_send_resume(struct rpc_call *call)
@@ -289,7 +299,7 @@ void call_leave(struct rpc_call *call)
     struct call_inner *in = &call->in;
     if (in->finished)
         return;
-    mark_answered(call);
+    mark_answered(call, GRPC_CANCELED);
     if (in->served && !call->method->stream)
         return;
     in->finished = true;
@@ -308,7 +318,7 @@ void call_close(struct rpc_call *call)
 {
     call->in.stream = NULL;
     call->in.attached = false;
-    mark_answered(call);
+    mark_answered(call, GRPC_CANCELED);
     call_leave(call);
     call_settle(call);
 }

@@ -27,8 +27,8 @@ struct gateway {
     struct buf text; /* of the JSON value under way */
     size_t text_charged;
     size_t unconsumed; /* bytes of the body whose window is still closed */
-    bool begun; /* the call was opened */
-    bool deaf;  /* nothing more is taken */
+    bool begun;        /* the call was opened */
+    bool deaf;         /* nothing more is taken */
     /* the answer */
     struct http_source source;
     struct list pieces;

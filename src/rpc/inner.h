@@ -2,7 +2,7 @@
 #ifndef MOAT_RPC_INNER_H
 #define MOAT_RPC_INNER_H
 
-#include "rpc/rpc.h"
+#include "rpc/counts.h"
 
 #define RPC_MESSAGE_MAX_DEFAULT (2u << 20)
 #define RPC_CALL_COST           (sizeof(struct rpc_call) + 1024) /* bytes: with HTTP's part of it */
@@ -13,6 +13,7 @@ struct rpc_server {
     struct rpc_options opt;
     struct rpc_call *free_calls;
     size_t free_count;
+    struct counts *counts;
     size_t open;
 };
 

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #define NO_TIMEOUT UINT64_MAX
-#define KEEP_MAX   (4u << 10) /* bytes of a message's buffer kept for the next one */
+#define KEEP_MAX   (4u << 10)  /* bytes of a message's buffer kept for the next one */
+#define SMALL_MAX  (16u << 10) /* bytes that an open stream may hold when the budget is used up */
 
 /* ---- Headers ---- */
 
@@ -155,6 +156,7 @@ static void deliver(struct rpc_call *call)
     const struct rpc_options *opt = &call->server->opt;
     void *arg = opt->arg;
     in->served = true;
+    counts_receive(call, in->message.n);
     if (opt->admit && !opt->admit(arg, call, buf_slice(&in->message)))
         return;
     if (call_takes_one(call)) {
@@ -171,6 +173,15 @@ static void deliver(struct rpc_call *call)
     buf_clear(&in->message);
     if (in->message.cap > KEEP_MAX)
         buf_fini(&in->message);
+}
+
+/* Is there memory for what came? A stream is not ended for a small message: what it has open costs
+ * more to open again. */
+static bool afford(struct rpc_call *call)
+{
+    const struct call_inner *in = &call->in;
+    bool room = call_charge(call);
+    return room || (!call_takes_one(call) && in->message.cap + in->waiting.cap <= SMALL_MAX);
 }
 
 /* Take bytes up to the end of the message under way, and deliver that; returns the rest. */
@@ -193,7 +204,7 @@ static struct slice take_some(struct rpc_call *call, struct slice piece)
         buf_reserve(&in->message, missing);
     if (n > 0)
         buf_append(&in->message, piece.p, n);
-    if (!call_charge(call))
+    if (!afford(call))
         call_reject(call, GRPC_RESOURCE_EXHAUSTED, etcd_error_text(ETCD_REQUEST_TOO_MANY_REQUESTS));
     else if (in->message.n == len)
         deliver(call);
@@ -248,7 +259,7 @@ static void receive(struct rpc_call *call, struct slice piece)
     /* What waits keeps the client's window closed. */
     buf_append_slice(&in->waiting, rest);
     consumed(call, piece.n - rest.n);
-    if (rest.n > 0 && !call_charge(call))
+    if (rest.n > 0 && !afford(call))
         call_reject(call, GRPC_RESOURCE_EXHAUSTED, etcd_error_text(ETCD_REQUEST_TOO_MANY_REQUESTS));
 }
 

@@ -20,7 +20,7 @@ static void respond(const struct rpc_server *s, struct http_stream *stream,
     if (reply->extra_name)
         headers[n++] =
             (struct http_header){slice_str(reply->extra_name), slice_str(reply->extra_value)};
-    if (reply->status >= 400)
+    if (reply->status >= 400 || reply->nosniff)
         headers[n++] =
             (struct http_header){SLICE_LIT("x-content-type-options"), SLICE_LIT("nosniff")};
     http_stream_headers(stream, reply->status, headers, n, (int64_t)reply->body.n);
@@ -121,7 +121,7 @@ void route_serve(struct rpc_server *s, struct http_stream *stream,
         respond_text(s, stream, request, 404, "404 page not found\n");
         return;
     }
-    if (!slice_eq(request->method, SLICE_LIT("GET"))) {
+    if (!route->any_method && !slice_eq(request->method, SLICE_LIT("GET"))) {
         respond_text(s, stream, request, 405, "Method Not Allowed\n");
         return;
     }

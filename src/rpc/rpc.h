@@ -50,7 +50,8 @@ struct rpc_call {
         struct buf message; /* as far as it has arrived */
         struct buf waiting; /* what arrived and is not taken yet */
         struct buf token;
-        size_t charged; /* bytes of these counted in the budget */
+        size_t charged;    /* bytes of these counted in the budget */
+        uint64_t begun_ns; /* with method_seconds */
         uint8_t head[RPC_FRAME_LEN];
         uint8_t head_n;
         bool head_done;
@@ -172,6 +173,7 @@ struct rpc_http_request {
 
 struct rpc_http_reply {
     unsigned status; /* 200 unless set */
+    bool nosniff;    /* say that the type is meant; errors do in any case */
     const char *content_type;
     const char *extra_name; /* one more header, lower case; NULL: none */
     char extra_value[32];
@@ -181,6 +183,7 @@ struct rpc_http_reply {
 struct rpc_route {
     const char *path; /* "/version" */
     void (*serve)(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
+    bool any_method; /* else only GET */
 };
 
 /* ---- JSON ---- */
@@ -224,11 +227,14 @@ struct rpc_options {
     bool (*admit)(void *arg, struct rpc_call *call, struct slice message);
     size_t message_max;         /* bytes of one request message; 0: 2 MiB */
     struct http_budget *budget; /* may be NULL */
+    bool method_seconds;        /* count how long calls take, for each method (--metrics) */
 };
 
 struct rpc_server *rpc_server_new(const struct rpc_options *opt);
 void rpc_server_free(struct rpc_server *s); /* no call may be open */
 struct http_handler *rpc_server_handler(struct rpc_server *s);
 size_t rpc_server_calls(const struct rpc_server *s); /* open ones */
+/* Append what is counted of each method (grpc_server_started_total …), as text for Prometheus. */
+void rpc_server_metrics(const struct rpc_server *s, struct buf *out);
 
 #endif

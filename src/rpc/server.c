@@ -90,6 +90,7 @@ struct rpc_server *rpc_server_new(const struct rpc_options *opt)
     struct rpc_server *s = mem_zalloc(sizeof(*s));
     s->handler.ops = &handler_ops;
     s->opt = *opt;
+    s->counts = counts_new(opt);
     if (s->opt.message_max == 0)
         s->opt.message_max = RPC_MESSAGE_MAX_DEFAULT;
     for (size_t i = 1; i < opt->method_count; i++) /* found by bisection */
@@ -111,6 +112,7 @@ void rpc_server_free(struct rpc_server *s)
         s->free_calls = call->in.next_free;
         free(call);
     }
+    counts_free(s->counts);
     free(s);
 }
 

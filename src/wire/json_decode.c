@@ -49,14 +49,18 @@ static const char *kind_name(const struct wire_field *f)
     return names[f->kind];
 }
 
-/* The value from pos on, which was read, is not one of the field's. */
+/* The value from pos on, which was read, is not one of the field's. Of a list or an object the
+ * first word is quoted. */
 static void fail_value(struct decoder *d, const struct wire_field *f, size_t pos)
 {
     char name[WIRE_NAME_MAX];
+    const uint8_t *text = d->lex.all.p + pos;
     size_t n = d->lex.at - pos < JSON_QUOTE_MAX ? d->lex.at - pos : JSON_QUOTE_MAX;
+    if (n > 0 && (text[0] == '[' || text[0] == '{'))
+        n = 1;
     wire_json_name(f, name);
     json_fail(&d->lex, RC_MALFORMED, pos, "invalid value for %s field %s: %.*s", kind_name(f), name,
-              (int)n, (const char *)d->lex.all.p + pos);
+              (int)n, (const char *)text);
 }
 
 /* ---- Scalars ---- */

@@ -1,14 +1,15 @@
 """Watches, as clients of etcd know them: what is said, when, and in which bytes."""
 
 import os
+import struct
 import subprocess
 import threading
 import time
 
 import h2
-import pb
+
 from harness import Failure, check, has, knob, plain_environment, peer, run, same, test, wait_for
-from watching import NODELETE, NOPUT, RESPONSE, Etcd, Stream, brief
+from watching import NODELETE, NOPUT, PATH, REQUEST, RESPONSE, Etcd, Stream, brief
 
 PROGRESS = {"progress": {}}
 
@@ -203,3 +204,246 @@ def same_as_etcd(scratch):
         player.stream.quiet(0.3)
         player.stream.close()
         player.client.channel.close()
+
+
+def serve(scratch, *flags):
+    server = scratch.server(*flags)
+    server.start()
+    return server
+
+
+@test("a watch from the past, the present and the future gets every event once, in order")
+def past_present_future(scratch):
+    with serve(scratch).client() as c, Stream(c) as stream:
+        for n in range(5):
+            c.put(b"k", b"%d" % n)
+        past = stream.create(b"k", start_revision=3, prev_kv=True)
+        reply = stream.next()
+        same((reply.watch_id, reply.header.revision), (past, 6))
+        same([brief(e) for e in reply.events], ["+k@3", "+k@4", "+k@5", "+k@6"])
+        same([e.prev_kv.value for e in reply.events], [b"0", b"1", b"2", b"3"])
+        stream.send(cancel={"watch_id": past})
+        check(stream.next().canceled)
+        present = stream.create(b"k")
+        future = stream.create(b"k", start_revision=8)
+        c.put(b"k", b"5")
+        reply = stream.next()
+        same((reply.watch_id, brief(reply.events[0])), (present, "+k@7"))
+        c.delete(b"k")
+        same({stream.next().watch_id, stream.next().watch_id}, {present, future})
+        stream.quiet()
+
+
+@test("a client that resumes from where it was after the server was killed misses nothing")
+def resumes_after_a_kill(scratch):
+    server = serve(scratch)
+    seen = []
+    last = 1
+    for life in range(4):
+        with server.client() as c, Stream(c) as stream:
+            stream.create(b"k/", range_end=b"k0", start_revision=last + 1)
+            for n in range(50):
+                c.put(b"k/%d" % n, b"%d" % life)
+            found = stream.events(50 - life * 5)  # some are left for the next life
+            seen += found
+            last = int(found[-1].rsplit("@", 1)[1])
+        server.kill()
+        server.start()
+    with server.client() as c, Stream(c) as stream:
+        stream.create(b"k/", range_end=b"k0", start_revision=last + 1)
+        seen += stream.events(200 - len(seen))
+        stream.quiet()
+    revisions = [int(event.rsplit("@", 1)[1]) for event in seen]
+    same(revisions, list(range(2, 202)), "the revisions seen, in order")
+
+
+@test("quiet watches that ask for it are told the revision, as often as the flag says")
+def progress_notify(scratch):
+    for flag in ("--watch-progress-notify-interval", "--experimental-watch-progress-notify-interval"):
+        server = serve(scratch, flag, "200ms")
+        with server.client() as c, Stream(c) as stream:
+            asked = stream.create(b"a", progress_notify=True)
+            stream.create(b"a")
+            revision = c.put(b"b").header.revision
+            while True:
+                reply = stream.next()
+                same((reply.watch_id, reply.events), (asked, []))
+                if reply.header.revision == revision:
+                    break
+        server.stop()
+        server.data += "2"
+
+
+@test("a half-closed watch stream still hears; garbage on it ends it with INTERNAL")
+def half_closed(scratch):
+    with serve(scratch).client() as c:
+        with Stream(c) as stream:
+            stream.create(b"a")
+            stream.half_close()
+            time.sleep(0.05)
+            c.put(b"a")
+            same(stream.events(1), ["+a@2"])
+        with Stream(c) as stream:
+            stream.create(b"a")
+            stream.requests.put(b"\xff\xff\xff")
+            same(stream.raw(), None)
+            same(stream.error.code().name, "INTERNAL")
+        same(c.put(b"a").header.revision, 3)
+
+
+@test("a watch stream's deadline ends it with DEADLINE_EXCEEDED")
+def deadline(scratch):
+    with serve(scratch).client() as c, Stream(c, timeout=0.5) as stream:
+        stream.create(b"a")
+        same(stream.raw(), None)
+        same(stream.error.code().name, "DEADLINE_EXCEEDED")
+
+
+@test("a client that never reads its watch costs a bounded amount, and misses nothing once it does")
+def slow_reader(scratch):
+    server = serve(scratch)
+    value = os.urandom(100_000)
+    puts = knob("MOAT_SLOW_PUTS", 300)
+    with server.client() as c:
+        wire = h2.Wire(server.address, window=1000)
+        request = REQUEST.encode(create={"key": b"k"})
+        wire.send(h2.frame(h2.HEADERS, h2.END_HEADERS, 1, h2.grpc_headers(PATH)))
+        wire.send(h2.data(1, h2.grpc_message(request), 0))
+        c.put(b"k", value)
+        before = server.anon_kb()
+        for _ in range(puts):
+            c.put(b"k", value)
+        grown = server.anon_kb() - before
+        check(grown < 40_000, f"{grown} kB for {puts * 100} kB of events that nobody reads")
+        with Stream(c) as stream:  # others are not held up
+            stream.create(b"k", start_revision=2)
+            same(len(stream.events(puts + 1)), puts + 1)
+        wire.send(h2.frame(h2.WINDOW_UPDATE, 0, 1, struct.pack(">I", 1 << 30)))
+        wire.send(h2.frame(h2.WINDOW_UPDATE, 0, 0, struct.pack(">I", 1 << 30)))
+        body = b""
+        seen = []
+        while len(seen) < puts + 1:
+            kind, _, number, payload = wire.read_frame()
+            if kind == h2.DATA and number == 1:
+                body += payload
+            while len(body) >= 5 and len(body) >= 5 + struct.unpack(">I", body[1:5])[0]:
+                size = struct.unpack(">I", body[1:5])[0]
+                seen += [e.kv.mod_revision for e in RESPONSE.decode(body[5 : 5 + size]).events]
+                body = body[5 + size :]
+        same(seen, list(range(2, puts + 3)))
+        wire.close()
+
+
+@test("a watcher that fell behind a compaction is told which, and the others go on")
+def slow_and_compacted(scratch):
+    with serve(scratch).client() as c, Stream(c) as stream:
+        for _ in range(20):
+            c.put(b"k")
+        c.compact(15, physical=True)
+        same(stream.create(b"k", start_revision=14), 0)
+        reply = stream.next()
+        same((reply.canceled, reply.compact_revision, reply.watch_id), (True, 15, 0))
+        same(reply.cancel_reason, "", "clients look at the number")
+        stream.create(b"k", start_revision=15)
+        same(stream.events(7)[0], "+k@15")
+
+
+@test("ten thousand idle watches on ten streams cost 15 MB at most, and all get their event")
+def many_watches(scratch):
+    server = serve(scratch)
+    with server.client() as c:
+        c.put(b"k")
+        before = server.anon_kb()
+        streams = [Stream(c) for _ in range(10)]
+        for n in range(1000):
+            for i, stream in enumerate(streams):
+                stream.send(create={"key": b"key/%d/%d" % (i, n)})
+        for stream in streams:
+            for _ in range(1000):
+                check(stream.next().created)
+        grown = server.anon_kb() - before
+        check(grown <= 15_000, f"10,000 watches cost {grown} kB")
+        for i, stream in enumerate(streams):
+            c.put(b"key/%d/%d" % (i, i))
+            same(stream.next().watch_id, i)
+        for stream in streams:
+            stream.close()
+        wait_for(lambda: c.put(b"k").header.revision > 0, 5, "an answer")
+        return f"{grown} kB"
+
+
+# ---- etcdctl ----
+
+
+class Ctl:
+    """A watch of etcdctl's, in the background."""
+
+    def __init__(self, program, server, *arguments):
+        self.process = subprocess.Popen(
+            [program, "--endpoints", server.address, "watch", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            env={**plain_environment(), "ETCDCTL_API": "3"},
+        )
+        self.out = b""
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.out += line
+
+    def said(self, text):
+        wait_for(lambda: text in self.out, 20, f"{text!r} in {self.out!r}")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(10)
+        return self.out
+
+
+def ctl_watches(scratch, program, notifies):
+    server = serve(scratch, "--experimental-watch-progress-notify-interval", "100ms")
+    with server.client() as c:
+        c.put(b"k", b"1")
+        c.put(b"k", b"2")
+        c.put(b"k/a", b"3")
+        watches = {
+            "rev": Ctl(program, server, "--rev", "2", "k"),
+            "prefix": Ctl(program, server, "--prefix", "--rev", "1", "k"),
+            "prev": Ctl(program, server, "--prev-kv", "--rev", "3", "k"),
+            "range": Ctl(program, server, "--rev", "1", "k", "k/b"),
+        }
+        if notifies:
+            watches["progress"] = Ctl(program, server, "--progress-notify", "quiet")
+            watches["progress"].said(b"progress notify: 4\n")
+        watches["rev"].said(b"PUT\nk\n1\nPUT\nk\n2\n")
+        watches["prefix"].said(b"PUT\nk\n1\nPUT\nk\n2\nPUT\nk/a\n3\n")
+        watches["prev"].said(b"PUT\nk\n1\nk\n2\n")
+        c.delete(b"k")
+        c.put(b"k/a", b"4")
+        watches["rev"].said(b"DELETE\nk\n\n")
+        watches["prev"].said(b"DELETE\nk\n2\nk\n\n")
+        watches["range"].said(b"DELETE\nk\n\nPUT\nk/a\n4\n")
+        c.compact(c.put(b"k", b"5").header.revision)
+        status, _, said = run(
+            [program, "--endpoints", server.address, "watch", "--rev", "2", "k"],
+            env={**plain_environment(), "ETCDCTL_API": "3"},
+        )
+        check(status != 0, "a compacted watch ends with an error")
+        has(said.decode(), "required revision has been compacted")
+        watches["rev"].said(b"PUT\nk\n5\n")
+        for watch in watches.values():
+            watch.stop()
+
+
+@test("etcdctl 3.4 watches keys, prefixes and ranges, from a revision, with what was before")
+def etcdctl_34(scratch):
+    ctl_watches(scratch, peer("etcd-3.4/etcdctl", "etcdctl-3.4"), notifies=False)
+
+
+@test("etcdctl 3.7 watches keys, prefixes and ranges, from a revision, with what was before")
+def etcdctl_37(scratch):
+    ctl_watches(scratch, peer("etcd-3.7/etcdctl"), notifies=True)

@@ -100,7 +100,9 @@ static void make_env(struct lab *l)
                           .rng = &l->rng,
                           .disk = sim_disk_env(l->disk),
                           .workers = &l->workers.workers,
-                          .log = &l->log};
+                          .log = &l->log,
+                          .metrics = &l->metrics};
+    metrics_init(&l->metrics);
 }
 
 static void make_parts(struct lab *l, const struct lab_options *opt)
@@ -140,7 +142,9 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .txn_ops_max = 128,
         .quota_bytes = opt->quota,
         .etcd_version = "3.7.0",
-        .budget = &l->budget});
+        .watch_progress_ns = LAB_PROGRESS_NS,
+        .budget = &l->budget,
+        .json = true});
     api_attach(l->api, l->state, l->quorum);
 }
 
@@ -169,6 +173,7 @@ static void start(struct lab *l)
                                          buf_slice(&restored.conf)};
     if (quorum_start(l->quorum, l->wal, &found, &snap, &err) != RC_OK)
         fail_msg("%s", err.text);
+    api_lead(l->api);
     buf_fini(&restored.conf);
 }
 

@@ -5,6 +5,7 @@
 
 #include "../rpc/caller.h"
 #include "api/api.h"
+#include "env/metrics.h"
 #include "sim/disk.h"
 #include "sim/workers.h"
 #include "wire/etcd.h"
@@ -12,6 +13,7 @@
 #define LAB_CLUSTER       0xc1u
 #define LAB_MEMBER        0x3eu
 #define LAB_REQUEST_BYTES (64u << 10)
+#define LAB_PROGRESS_NS   ((uint64_t)10 * NS_PER_S)
 
 struct lab {
     struct env env;
@@ -20,6 +22,7 @@ struct lab {
     struct timers timers;
     struct rng rng;
     struct log log;
+    struct metrics metrics;
     struct sim_disk *disk;
     struct sim_workers workers;
     struct storage *storage;

@@ -279,6 +279,8 @@ static const char *other_value(const struct conf_flag *flag)
         return strcmp(flag->initial, "true") == 0 ? "false" : "true";
     case CONF_DURATION:
         return "77s";
+    case CONF_GATES:
+        return "CompactHashCheck=true";
     case CONF_INT:
     case CONF_UINT:
     case CONF_UINT32:

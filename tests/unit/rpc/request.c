@@ -189,6 +189,25 @@ static void a_stream_may_be_refused_at_once(void **state)
     lab_close(&l);
 }
 
+static void a_used_up_budget_ends_no_stream_for_a_small_message(void **state)
+{
+    (void)state;
+    struct lab l;
+    size_t at = 0;
+    lab_open(&l, 0, 1u << 30, 0);
+    struct caller_reply *r = chat(&l);
+    l.budget.max = 1;
+    caller_say(&l.caller, r, "small");
+    expect(r, &at, "small");
+    char large[20000];
+    memset(large, 'x', sizeof(large) - 1);
+    large[sizeof(large) - 1] = 0;
+    caller_say(&l.caller, r, large);
+    assert_int_equal(r->grpc_status, GRPC_RESOURCE_EXHAUSTED);
+    assert_int_equal(l.closed, 1);
+    lab_close(&l);
+}
+
 static void the_token_outlives_messages(void **state)
 {
     (void)state;
@@ -233,6 +252,7 @@ int main(void)
         cmocka_unit_test(held_messages_wait_in_the_clients_window),
         cmocka_unit_test(who_does_not_read_is_not_heard),
         cmocka_unit_test(a_stream_may_be_refused_at_once),
+        cmocka_unit_test(a_used_up_budget_ends_no_stream_for_a_small_message),
         cmocka_unit_test(the_token_outlives_messages),
         cmocka_unit_test(a_deadline_ends_a_stream),
     };

@@ -112,6 +112,7 @@ static void test_refusals_have_their_sentence(void **state)
     refused(range, "{\"key\":\"Y\"}",
             "proto: (line 1:8): invalid value for bytes field key: \"Y\"");
     refused(range, "{\"key\":1}", "proto: (line 1:8): invalid value for bytes field key: 1");
+    refused(range, "{\"key\":[1]}", "proto: (line 1:8): invalid value for bytes field key: [");
     refused(range, "{\"revision\":\"x\"}",
             "proto: (line 1:13): invalid value for int64 field revision: \"x\"");
     refused(range, "{\"revision\":\" 1\"}",

@@ -1,0 +1,97 @@
+/* /metrics: what was counted, and what is told now by those who know it. */
+#include "env/metrics.h"
+
+#include "api/inner.h"
+
+#include <stdio.h>
+
+static void set_storage(const struct api *a, struct metrics *m)
+{
+    struct storage_stats sizes;
+    struct kv_stats stats;
+    struct kv *kv = state_kv(a->state);
+    storage_stats(a->opt.storage, &sizes);
+    kv_stats(kv, &stats);
+    m->db_bytes = m->db_bytes_3_4 = sizes.file_bytes;
+    m->db_used_bytes = sizes.used_bytes;
+    m->current_revision = (uint64_t)kv_revision(kv);
+    m->compact_revision = (uint64_t)kv_compacted(kv);
+    m->keys = kv_count(kv, SLICE_LIT("\0"), SLICE_LIT("\0"));
+    m->open_reads = stats.pins;
+    m->pinned_revisions = stats.pins;
+    m->unflushed_bytes = state_unflushed_bytes(a->state);
+    m->quota_bytes = a->opt.quota_bytes > 0 ? (uint64_t)a->opt.quota_bytes : 0;
+}
+
+static void set_consensus(const struct api *a, struct metrics *m)
+{
+    m->has_leader = quorum_leader(a->quorum) != 0;
+    m->is_leader = quorum_is_leader(a->quorum);
+    m->proposals_committed = quorum_committed(a->quorum);
+    m->proposals_applied = quorum_applied(a->quorum);
+    m->proposals_pending = 0;
+    list_each (item, &a->writes)
+        m->proposals_pending++;
+    m->proposal_bytes = quorum_pending_bytes(a->quorum);
+}
+
+static void set_edge(const struct api *a, struct metrics *m)
+{
+    if (a->opt.budget) {
+        m->connection_bytes = a->opt.budget->used;
+        m->connection_bytes_max = a->opt.budget->max;
+    }
+    m->open_calls = rpc_server_calls(a->rpc);
+}
+
+/* A gauge that is 1, and says something by its label. */
+static void write_word(struct buf *out, const char *name, const char *label, const char *value,
+                       const char *help)
+{
+    char labels[128];
+    snprintf(labels, sizeof(labels), "%s=\"%s\"", label, value);
+    metric_family(out, name, METRIC_GAUGE, help);
+    metric_sample(out, name, labels, 1);
+}
+
+static void write_words(const struct api *a, struct buf *out)
+{
+    char text[96];
+    const char *v = api_cluster_version(a);
+    const char *dot = strrchr(v, '.'); /* "3.7" of "3.7.0" */
+    snprintf(text, sizeof(text), "%.*s", (int)(dot ? dot - v : 0), v);
+    write_word(out, "etcd_cluster_version", "cluster_version", text,
+               "Which version is running. 1 for 'cluster_version' label with current cluster "
+               "version");
+    write_word(out, "etcd_server_version", "server_version", a->opt.etcd_version,
+               "Which version is running. 1 for 'server_version' label with current version.");
+    write_word(out, "moat_info", "version", MOAT_VERSION, "The version of moat.");
+    snprintf(text, sizeof(text), "%llx", (unsigned long long)a->opt.member.id);
+    write_word(out, "etcd_server_id", "server_id", text,
+               "Server or member ID in hexadecimal format. 1 for 'server_id' label with current "
+               "ID.");
+    char labels[224];
+    snprintf(labels, sizeof(labels), "Local=\"%s\",Remote=\"%s\"", text, text);
+    metric_family(out, "etcd_network_known_peers", METRIC_GAUGE,
+                  "The current number of known peers.");
+    metric_sample(out, "etcd_network_known_peers", labels, 1);
+}
+
+void serve_metrics(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out)
+{
+    struct api *a = arg;
+    struct metrics *m = a->opt.env->metrics;
+    (void)req;
+    out->content_type = METRIC_CONTENT_TYPE;
+    if (m) {
+        set_storage(a, m);
+        set_consensus(a, m);
+        set_edge(a, m);
+        metrics_write(m, &out->body);
+    }
+    write_words(a, &out->body);
+    health_metrics(a, &out->body);
+    rpc_server_metrics(a->rpc, &out->body);
+    if (a->opt.process_metrics)
+        a->opt.process_metrics(&out->body);
+}
