@@ -140,6 +140,7 @@ def there_and_back(scratch, version):
     same(moat.json("get", "", "--prefix", "--rev", str(old_revision))["kvs"], earlier)
     same(revision_of(moat), revision_of(origin))
     same(rights(moat), rights(origin), "users and roles in moat")
+    same(leases_of(moat), leases_of(origin), "leases in moat")
     moat("put", "since", "then")
     after = moat.hash_kv()
     Ctl(server.url, version)("snapshot", "save", scratch.sub("two.db"))
