@@ -2,6 +2,8 @@
 #include "env/metrics.h"
 
 #include "api/inner.h"
+#include "kv/watch.h"
+#include "state/auth.h"
 
 #include <stdio.h>
 
@@ -20,7 +22,18 @@ static void set_storage(const struct api *a, struct metrics *m)
     m->open_reads = stats.pins;
     m->pinned_revisions = stats.pins;
     m->unflushed_bytes = state_unflushed_bytes(a->state);
+    m->auth_revision = auth_revision(state_auth(a->state));
     m->quota_bytes = a->opt.quota_bytes > 0 ? (uint64_t)a->opt.quota_bytes : 0;
+}
+
+static void set_watches(const struct api *a, struct metrics *m)
+{
+    struct watch_stats stats;
+    watch_stats(state_kv(a->state), &stats);
+    m->watchers = stats.watchers;
+    m->slow_watchers = stats.slow;
+    m->events = stats.events; /* batches, mostly of one event */
+    m->watch_streams = rpc_server_calls_of(a->rpc, SLICE_LIT("/etcdserverpb.Watch/Watch"));
 }
 
 static void set_consensus(const struct api *a, struct metrics *m)
@@ -85,6 +98,7 @@ void serve_metrics(void *arg, const struct rpc_http_request *req, struct rpc_htt
     out->content_type = METRIC_CONTENT_TYPE;
     if (m) {
         set_storage(a, m);
+        set_watches(a, m);
         set_consensus(a, m);
         set_edge(a, m);
         metrics_write(m, &out->body);

@@ -296,11 +296,21 @@ static int64_t lease_ttl_min(const struct conf *c)
     return (int64_t)((ms + 999) / 1000);
 }
 
+/* As many milliseconds as fit; 0 for what is not positive: the default. */
+static uint32_t milliseconds(int64_t ns)
+{
+    uint64_t ms = ns > 0 ? ((uint64_t)ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 static void make_api(struct server *s)
 {
     const struct conf *c = s->conf;
     s->budget.max = HTTP_BUDGET;
     s->http_limits.streams = c->max_concurrent_streams;
+    s->http_limits.keepalive_ms = milliseconds(c->grpc_keepalive_interval_ns);
+    s->http_limits.keepalive_timeout_ms = milliseconds(c->grpc_keepalive_timeout_ns);
+    s->http_limits.ping_min_ms = milliseconds(c->grpc_keepalive_min_time_ns);
     s->api = api_new(&(struct api_options){
         .env = s->env,
         .cluster_id = s->cluster_id,

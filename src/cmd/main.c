@@ -1,6 +1,7 @@
 #include "cmd/cmd.h"
 
 #include "base/cc.h"
+#include "ctl/ctl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,13 @@ static int cmd_version(const struct cmd_args *args)
     return 0;
 }
 
+static int cmd_ctl(const struct cmd_args *args)
+{
+    return ctl_main(args->argc, args->argv, "moat ctl");
+}
+
 static const struct command commands[] = {
+    {"ctl", "talk to a server: etcdctl's commands (`moat ctl help` lists them)", cmd_ctl},
     {"etcdutl", "work on snapshots and stopped data, as etcdutl does", cmd_etcdutl},
     {"import", "make a data directory out of etcd's snapshot", cmd_import},
     {"server", "run a server (flags, ETCD_* variables and files as etcd's; --help lists them)",
@@ -34,8 +41,8 @@ static void usage(FILE *to)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(to,
             "\nRun under the name etcd, it takes the flags of `moat server` without a command;\n"
-            "under the name etcdutl, those of `moat etcdutl`.\n"
-            "Manuals: moat(1), moat-server(8).\n");
+            "under the names etcdctl and etcdutl, the commands of `moat ctl` and `moat etcdutl`.\n"
+            "Manuals: moat(1), moat-ctl(1), moat-server(8).\n");
 }
 
 static bool is_help(const char *word)
@@ -49,6 +56,8 @@ int main(int argc, char **argv)
     const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "moat";
     if (strcmp(name, "etcd") == 0)
         return cmd_server(&(struct cmd_args){argc - 1, argv + 1, true});
+    if (strcmp(name, "etcdctl") == 0)
+        return ctl_main(argc - 1, argv + 1, "etcdctl");
     if (strcmp(name, "etcdutl") == 0)
         return cmd_etcdutl(&(struct cmd_args){argc - 1, argv + 1, true});
     if (argc < 2) {

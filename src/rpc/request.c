@@ -157,8 +157,11 @@ static void deliver(struct rpc_call *call)
     void *arg = opt->arg;
     in->served = true;
     counts_receive(call, in->message.n);
-    if (opt->admit && !opt->admit(arg, call, buf_slice(&in->message)))
+    if (opt->admit && !opt->admit(arg, call, buf_slice(&in->message))) {
+        if (!call_takes_one(call)) /* its method has it since it was opened */
+            call->method->stream->closed(arg, call);
         return;
+    }
     if (call_takes_one(call)) {
         call->method->serve(arg, call, buf_slice(&in->message));
         return;

@@ -36,8 +36,7 @@ static struct model_key *find_or_add(struct model *m, struct slice name)
     return &m->keys[at];
 }
 
-/* The version alive at a revision, or NULL. */
-static const struct model_version *alive_at(const struct model_key *k, int64_t at)
+const struct model_version *model_alive(const struct model_key *k, int64_t at)
 {
     const struct model_version *last = NULL;
     for (size_t i = 0; i < k->n && k->v[i].main <= at; i++)
@@ -45,7 +44,7 @@ static const struct model_version *alive_at(const struct model_key *k, int64_t a
     return last && !last->dead ? last : NULL;
 }
 
-static bool in_range(struct slice name, struct slice key, struct slice end)
+bool model_in_range(struct slice name, struct slice key, struct slice end)
 {
     if (end.n == 0)
         return slice_eq(name, key);
@@ -56,7 +55,7 @@ static bool in_range(struct slice name, struct slice key, struct slice end)
 
 static void add_version(struct model_key *k, int64_t main, struct slice value, bool dead)
 {
-    const struct model_version *before = alive_at(k, INT64_MAX);
+    const struct model_version *before = model_alive(k, INT64_MAX);
     struct model_version v = {.main = main,
                               .create = before ? before->create : main,
                               .version = before ? before->version + 1 : 1,
@@ -92,7 +91,7 @@ static void put_at(struct model *m, const struct pb_put_request *r, int64_t at, 
                    struct pb_put_response *out)
 {
     struct model_key *k = find_or_add(m, r->key);
-    const struct model_version *before = alive_at(k, INT64_MAX);
+    const struct model_version *before = model_alive(k, INT64_MAX);
     if (before && r->prev_kv) {
         out->prev_kv = arena_alloc(a, sizeof(*out->prev_kv));
         *out->prev_kv = pair_of(a, k, before);
@@ -107,8 +106,8 @@ static int64_t delete_at(struct model *m, const struct pb_delete_range_request *
     out->prev_kvs = arena_alloc(a, m->n * sizeof(*out->prev_kvs));
     for (size_t i = 0; i < m->n; i++) {
         struct model_key *k = &m->keys[i];
-        const struct model_version *before = alive_at(k, INT64_MAX);
-        if (!before || !in_range(buf_slice(&k->name), r->key, r->range_end))
+        const struct model_version *before = model_alive(k, INT64_MAX);
+        if (!before || !model_in_range(buf_slice(&k->name), r->key, r->range_end))
             continue;
         if (r->prev_kv)
             out->prev_kvs[out->prev_kvs_n++] = pair_of(a, k, before);
@@ -140,8 +139,8 @@ static void range_at(const struct model *m, const struct pb_range_request *r, in
     out->kvs = arena_alloc(a, m->n * sizeof(*out->kvs));
     for (size_t i = 0; i < m->n; i++) {
         const struct model_key *k = &m->keys[i];
-        const struct model_version *v = alive_at(k, at);
-        if (!v || !in_range(buf_slice(&k->name), r->key, r->range_end))
+        const struct model_version *v = model_alive(k, at);
+        if (!v || !model_in_range(buf_slice(&k->name), r->key, r->range_end))
             continue;
         out->count++;
         if (r->count_only)
@@ -175,7 +174,7 @@ static bool compare_holds(const struct model *m, const struct pb_compare *c)
     const struct model_version *v = NULL;
     for (size_t i = 0; i < m->n; i++)
         if (slice_eq(buf_slice(&m->keys[i].name), c->key))
-            v = alive_at(&m->keys[i], INT64_MAX);
+            v = model_alive(&m->keys[i], INT64_MAX);
     int64_t have = !v                                       ? 0
                    : c->target == PB_COMPARE_TARGET_VERSION ? v->version
                    : c->target == PB_COMPARE_TARGET_CREATE  ? v->create

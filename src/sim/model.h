@@ -48,4 +48,9 @@ enum etcd_error model_compact(struct model *m, const struct pb_compaction_reques
 enum etcd_error model_range(const struct model *m, const struct pb_range_request *r,
                             struct arena *a, struct pb_range_response *out);
 
+/* The version alive at a revision, or NULL. */
+const struct model_version *model_alive(const struct model_key *k, int64_t at);
+/* Is the key in [key, end), as etcd reads the pair? */
+bool model_in_range(struct slice name, struct slice key, struct slice end);
+
 #endif

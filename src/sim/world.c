@@ -6,6 +6,7 @@
 #include "sim/client.h"
 #include "sim/judge.h"
 #include "sim/node.h"
+#include "sim/watchers.h"
 #include "wire/raft_request.h"
 
 #include <stdarg.h>
@@ -51,6 +52,7 @@ struct world {
     struct storage *storage;
     struct node node;
     struct judge judge;
+    struct watchers watchers;
     uint64_t now_ns;
     uint64_t next_client_ns;
     uint64_t full_until_ns;
@@ -243,6 +245,7 @@ static void client_step(struct world *w)
     if (rng_chance(&w->rng, 300000))
         read_once(w);
     lazy_step(w);
+    watchers_step(&w->watchers, &w->rng);
     arena_fini(&w->arena);
     uint64_t gap = rng_chance(&w->rng, 20000) ? 400 * NS_PER_MS : 2 * NS_PER_MS;
     w->next_client_ns = w->now_ns + rng_below(&w->rng, gap);
@@ -252,6 +255,7 @@ static void client_step(struct world *w)
 
 static void forget_life(struct world *w)
 {
+    watchers_end(&w->watchers);
     for (size_t i = 0; i < LAZY_MAX; i++)
         close_lazy(&w->lazies[i]);
     memset(w->flights, 0, sizeof(w->flights));
@@ -291,6 +295,7 @@ static void clean_stop(struct world *w)
     say(w, "clean stop");
     for (size_t i = 0; i < LAZY_MAX; i++)
         close_lazy(&w->lazies[i]);
+    watchers_end(&w->watchers);
     node_stop(&w->node);
     forget_life(w);
     sim_disk_restart(w->disk);
@@ -339,6 +344,7 @@ static void start(struct world *w)
         if (rc == RC_OK && !w->node.stopped && !sim_disk_dead(w->disk)) {
             sim_disk_die_at(w->disk, UINT64_MAX);
             after_start(w);
+            watchers_begin(&w->watchers, state_kv(w->node.state));
             return;
         }
         if (!sim_disk_dead(w->disk)) {
@@ -477,6 +483,9 @@ static void live(struct world *w)
     while (!w->out->failed && (w->out->writes < w->opt.ops || crashes(w->out) < w->opt.crashes)) {
         step(w);
         turn(w);
+        const char *wrong = watchers_check(&w->watchers);
+        if (wrong)
+            fail(w, "%s", wrong);
         if (!w->out->failed && rng_chance(&w->rng, 2000))
             trouble(w);
         if (++steps > step_max)
@@ -500,6 +509,7 @@ void world_run(const struct world_options *opt, struct world_result *out)
     w->disk = sim_disk_new(&w->disk_rng);
     w->storage = map_storage_new();
     judge_init(&w->judge);
+    watchers_init(&w->watchers, &w->judge.model);
     start(w);
     live(w);
     if (w->node.quorum) {
@@ -507,6 +517,8 @@ void world_run(const struct world_options *opt, struct world_result *out)
         forget_life(w);
         node_crash(&w->node);
     }
+    out->watched = w->watchers.batches;
+    out->watch_lost = w->watchers.lost;
     out->sim_ns = w->now_ns;
     judge_fini(&w->judge);
     storage_close(w->storage);

@@ -5,6 +5,7 @@
  *     the same state; no request is applied twice;
  *   - every answer is the model's, and every linearizable read sees all that was acknowledged
  *     before it began;
+ *   - every watch sees what watchers.h says;
  *   - nothing is acknowledged that the simulated disk does not durably hold.
  *
  * A seed decides everything: the same seed gives the same trace hash. */
@@ -39,6 +40,8 @@ struct world_result {
     uint64_t undone_commits;
     uint64_t replayed; /* entries applied again after a start */
     uint64_t compactions;
+    uint64_t watched;    /* batches of events that watches got */
+    uint64_t watch_lost; /* watches that a compaction ended */
     uint64_t sim_ns;
 };
 

@@ -186,6 +186,15 @@ static const struct rpc_stream_ops chat_ops = {.open = chat_open,
                                                .urgent = true};
 static const struct rpc_stream_ops count_ops = {.closed = chat_closed};
 
+static bool admit(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct lab *l = arg;
+    if (!l->strict || !slice_eq(message, SLICE_LIT("forbidden")))
+        return true;
+    rpc_fail(call, GRPC_PERMISSION_DENIED, "no", NULL);
+    return false;
+}
+
 static void serve_text(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out)
 {
     (void)arg;
@@ -224,6 +233,7 @@ void lab_open(struct lab *l, size_t message_max, uint64_t budget_max, uint32_t s
                                                      .routes = routes,
                                                      .route_count = ARRAY_LEN(routes),
                                                      .access = {.cors = true},
+                                                     .admit = admit,
                                                      .arg = l,
                                                      .message_max = message_max,
                                                      .budget = &l->budget});

@@ -29,7 +29,8 @@ struct lab {
     struct rpc_call *chat; /* the last one opened; NULL once it is over */
     unsigned opened, half_closed, closed;
     unsigned drained;
-    bool talks; /* drained sends one more message */
+    bool strict; /* messages that say "forbidden" are not admitted */
+    bool talks;  /* drained sends one more message */
 };
 
 void lab_open(struct lab *l, size_t message_max, uint64_t budget_max, uint32_t stream_window);

@@ -208,6 +208,27 @@ static void a_used_up_budget_ends_no_stream_for_a_small_message(void **state)
     lab_close(&l);
 }
 
+static void what_is_not_admitted_ends_the_stream(void **state)
+{
+    (void)state;
+    struct lab l;
+    size_t at = 0;
+    lab_open(&l, 0, 1u << 30, 0);
+    l.strict = true;
+    struct caller_reply *r = chat(&l);
+    caller_say(&l.caller, r, "allowed");
+    caller_say(&l.caller, r, "forbidden");
+    expect(r, &at, "allowed");
+    assert_true(r->ended);
+    assert_int_equal(r->grpc_status, GRPC_PERMISSION_DENIED);
+    assert_int_equal(l.served, 1);
+    assert_int_equal(l.closed, 1); /* the method lets go of what it has for the stream */
+    caller_refused(caller_call(&l.caller, "/t.T/Echo", SLICE_LIT("forbidden")),
+                   GRPC_PERMISSION_DENIED, "no");
+    assert_int_equal(l.served, 1);
+    lab_close(&l);
+}
+
 static void the_token_outlives_messages(void **state)
 {
     (void)state;
@@ -253,6 +274,7 @@ int main(void)
         cmocka_unit_test(who_does_not_read_is_not_heard),
         cmocka_unit_test(a_stream_may_be_refused_at_once),
         cmocka_unit_test(a_used_up_budget_ends_no_stream_for_a_small_message),
+        cmocka_unit_test(what_is_not_admitted_ends_the_stream),
         cmocka_unit_test(the_token_outlives_messages),
         cmocka_unit_test(a_deadline_ends_a_stream),
     };

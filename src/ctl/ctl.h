@@ -1,0 +1,12 @@
+/* ctl - `moat ctl`, and moat under the name etcdctl: etcdctl's commands for API 3.
+ *
+ * What it prints to standard output, its exit codes and its "Error: …" lines are those of
+ * etcdctl 3.7, so that scripts need not know the difference (docs/ARCHITECTURE.md, moat ctl). */
+#ifndef MOAT_CTL_CTL_H
+#define MOAT_CTL_CTL_H
+
+/* Run the command line behind the program's name; program is how it was called ("moat ctl",
+ * "etcdctl"). Returns the exit status. */
+int ctl_main(int argc, char **argv, const char *program);
+
+#endif
