@@ -21,7 +21,7 @@ static bool propose(void *arg, struct lessor_proposal *p, uint32_t field, struct
 
 void lease_lead(struct api *a)
 {
-    const struct lessor_ops ops = {propose, a};
+    const struct lessor_ops ops = {.propose = propose, .arg = a};
     lessor_lead(state_lessor(a->state), &ops);
 }
 
