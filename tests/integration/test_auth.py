@@ -7,6 +7,7 @@ import subprocess
 
 import pb
 from harness import Client, check, free_port, has, peer, run, same, test, wait_for
+from watching import Stream
 
 AUTH = "/etcdserverpb.Auth/"
 KV = "/etcdserverpb.KV/"
@@ -275,6 +276,125 @@ def as_etcd(scratch):
         count += 1
         if a != b:
             wrong.append(f"{user} {path} {fields}\n      ours   {a}\n      theirs {b}")
+    check(not wrong, f"{len(wrong)} of {count} differ\n" + "\n".join(wrong))
+    return f"{count} calls"
+
+
+LEASE = "/etcdserverpb.Lease/"
+LOCK = "/v3lockpb.Lock/"
+ELECTION = "/v3electionpb.Election/"
+STREAMS = (KV + "RangeStream", MAINTENANCE + "Snapshot", LEASE + "LeaseKeepAlive")
+
+
+def first_of_stream(session, user, path, fields):
+    """The outcome of a stream's first answer."""
+    token = session.tokens.get(user, user and "bad.token") if user else None
+    metadata = (("token", token),) if token else ()
+    message = pb.METHODS[path][0].encode(**fields)
+    channel = session.client.channel
+    if path == LEASE + "LeaseKeepAlive":
+        call = channel.stream_stream(path)(iter([message]), metadata=metadata, timeout=20)
+    else:
+        call = channel.unary_stream(path)(message, metadata=metadata, timeout=20)
+    try:
+        next(call, None)
+        call.cancel()
+    except session.client.grpc.RpcError as error:
+        return error.code().name, error.details()
+    return "OK", None
+
+
+def watched(session, user, fields):
+    token = session.tokens.get(user, user and "bad.token") if user else None
+    with Stream(session.client, metadata=(("token", token),) if token else ()) as stream:
+        stream.send(create=fields)
+        reply = stream.next()
+        return reply.created, reply.canceled, reply.watch_id, reply.cancel_reason
+
+
+def leases_and_streams(number):
+    """What users may do with leases that have others' keys, with streams, locks and elections."""
+    return [
+        (LEASE + "LeaseGrant", {"ttl": 1000, "id": 500 + number}),
+        (LEASE + "LeaseTimeToLive", {"id": 101, "keys": True}),
+        (LEASE + "LeaseTimeToLive", {"id": 102, "keys": True}),
+        (LEASE + "LeaseTimeToLive", {"id": 102}),
+        (LEASE + "LeaseTimeToLive", {"id": 999, "keys": True}),
+        (LEASE + "LeaseLeases", {}),
+        (LEASE + "LeaseKeepAlive", {"id": 101}),
+        (LEASE + "LeaseKeepAlive", {"id": 102}),
+        (LEASE + "LeaseKeepAlive", {"id": 103}),
+        (LEASE + "LeaseKeepAlive", {"id": 104}),
+        (LEASE + "LeaseKeepAlive", {"id": 999}),
+        (KV + "Put", {"key": b"inbox/5", "lease": 102}),
+        (KV + "Put", {"key": b"inbox/5", "lease": 103}),
+        (KV + "Put", {"key": b"inbox/5", "lease": 999}),
+        (KV + "Put", {"key": b"secret", "lease": 999}),
+        (KV + "Txn", {"failure": [{"put": {"key": b"inbox/5", "lease": 102}}]}),
+        (LEASE + "LeaseRevoke", {"id": 999}),
+        (LEASE + "LeaseRevoke", {"id": 101}),
+        (KV + "RangeStream", {"key": b"secret"}),
+        (KV + "RangeStream", {"key": b"public/", "range_end": b"public0"}),
+        (MAINTENANCE + "Snapshot", {}),
+        (MAINTENANCE + "Hash", {}),
+        (MAINTENANCE + "Defragment", {}),
+        (LOCK + "Lock", {"name": b"both/lock-%d" % number}),
+        (LOCK + "Lock", {"name": b"inbox/lock-%d" % number}),
+        (LOCK + "Unlock", {"key": b"secret"}),
+        (LOCK + "Unlock", {"key": b"inbox/none"}),
+        (ELECTION + "Leader", {"name": b"secret"}),
+        (ELECTION + "Leader", {"name": b"public"}),
+        (ELECTION + "Campaign", {"name": b"secret", "lease": 104, "value": b"x"}),
+    ]
+
+
+WATCHED = [
+    {"key": b"public/1"},
+    {"key": b"secret"},
+    {"key": b"public/", "range_end": b"public0"},
+    {"key": b"public/", "range_end": b"\0"},  # GHSA-xg4h-6gfc-h4m8
+    {"key": b"", "range_end": b"\0"},
+    {"key": b"secret", "start_revision": -1},
+    {"key": b"public/2", "range_end": b"public/1"},
+]
+
+
+@test("leases with others' keys, streams, watches, locks and elections are refused as by etcd 3.7")
+def leases_streams_watches(scratch):
+    theirs = Session(etcd_37(scratch, CHEAP))
+    server = scratch.server(CHEAP)
+    server.start()
+    ours = Session(server.address)
+    for session in (ours, theirs):
+        move_in(session)
+        session.login("root", "root-pw")
+        for key, end, kind in ((b"inbox/", b"inbox0", WRITE), (b"both/", b"both0", BOTH)):
+            session.good("root", AUTH + "RoleGrantPermission", name="reader",
+                         perm=perm(kind, key, end))
+        session.login("alice", "alice-pw")
+        for number, key in ((101, b"public/1"), (102, b"secret"), (103, b"inbox/9"), (104, None)):
+            session.good("root", LEASE + "LeaseGrant", ttl=1000, id=number)
+            if key:
+                session.good("root", KV + "Put", key=key, lease=number)
+    wrong, count = [], 0
+    for number, user in enumerate((None, "stranger", "alice", "root")):
+        for path, fields in leases_and_streams(number):
+            if path in STREAMS:
+                a, b = (first_of_stream(s, user, path, fields) for s in (ours, theirs))
+            else:
+                a, b = (s(user, path, **fields) for s in (ours, theirs))
+            if a[0] == b[0] == "OK" and "keys" not in fields:
+                a = b
+            count += 1
+            if a[0] == "OK" and "keys" in fields:
+                a, b = a[1].keys, b[1].keys
+            if a != b:
+                wrong.append(f"{user} {path} {fields}\n      ours   {a}\n      theirs {b}")
+        for fields in WATCHED:
+            a, b = (watched(s, user, fields) for s in (ours, theirs))
+            count += 1
+            if a != b:
+                wrong.append(f"{user} watches {fields}\n      ours   {a}\n      theirs {b}")
     check(not wrong, f"{len(wrong)} of {count} differ\n" + "\n".join(wrong))
     return f"{count} calls"
 
