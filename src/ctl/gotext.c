@@ -199,7 +199,8 @@ enum rc go_duration_parse(const char *text, int64_t *ns, struct err *err)
 
 void go_errno(int error, struct buf *out)
 {
-    const char *text = strerror(error);
+    char room[128];
+    const char *text = strerror_r(error, room, sizeof(room));
     buf_append_u8(out, (uint8_t)tolower((unsigned char)*text));
     buf_append_str(out, *text ? text + 1 : "");
 }

@@ -183,7 +183,8 @@ static int get_stream(struct ctl *ctl, const struct pb_range_request *request,
     struct buf whole = {0};
     uint64_t deadline = ctl_deadline(ctl);
     struct client_call *call =
-        client_start(ctl->client, CLIENT_RANGE_STREAM, request, deadline, &ctl->status);
+        client_start(ctl->client, &(struct client_request){CLIENT_RANGE_STREAM, request, deadline},
+                     &ctl->status);
     enum rc rc = call ? RC_OK : RC_CLOSED;
     while (rc == RC_OK && (rc = client_await(ctl->client, call, deadline, &chunk)) == RC_OK) {
         struct arena arena = {0};

@@ -86,7 +86,8 @@ static void begin(struct load *l, struct worker *w)
     const struct pb_put_request put = {.key = slice_of(l->key, opt->prefix.n + opt->key_len),
                                        .value = slice_of(l->value, opt->value_len)};
     w->start_ns = client_now_ns();
-    w->call = client_start(w->client, CLIENT_PUT, &put, CLIENT_FOREVER, &l->ctl->status);
+    w->call = client_start(w->client, &(struct client_request){CLIENT_PUT, &put, CLIENT_FOREVER},
+                           &l->ctl->status);
     l->started++;
     if (w->call)
         l->running++;

@@ -696,6 +696,7 @@ def refuses(scratch):
         f"warning: 127.0.0.1:{port}: Connection refused\n",
         "Error: context deadline exceeded\n",
     )
+    refused(["get", "a"], 1, "Error: ETCDCTL_API=2 does not work", ETCDCTL_API="2")
     refused(
         ["get", "a", "--hex"],
         1,
