@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
@@ -327,7 +328,7 @@ int ctl_del_request(struct ctl *ctl, struct pb_delete_range_request *out)
                 DEL_PAUSE_S);
         buf_fini(&first);
         buf_fini(&last);
-        sleep(DEL_PAUSE_S);
+        poll(NULL, 0, DEL_PAUSE_S * 1000);
     }
     out->prev_kv = flag_bool(&ctl->flags, "prev-kv");
     range_of(ctl, &out->key, &out->range_end);

@@ -1,6 +1,7 @@
 #include "ctl/load.h"
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -141,6 +142,7 @@ static bool is_over(const struct load *l, uint64_t now)
 
 static void drive(struct load *l, struct progress *bar)
 {
+    must(l->opt->clients > 0);
     uint64_t now;
     while (!is_over(l, now = client_now_ns())) {
         size_t may = allowance(l, now);

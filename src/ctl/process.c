@@ -23,7 +23,7 @@ static int signal_fd(const int *numbers, size_t n)
     sigemptyset(&set);
     for (size_t i = 0; i < n; i++)
         sigaddset(&set, numbers[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigprocmask(SIG_BLOCK, &set, NULL); /* NOLINT(concurrency-mt-unsafe): there is one thread */
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
