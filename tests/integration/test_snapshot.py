@@ -181,6 +181,8 @@ def etcdutl(scratch):
     ctl = Ctl(server.url)
     for line in history(random.Random(3), 50):
         ctl(*line)
+    for size in (900, 1100, 4000, 5000, 9000, 20000, 70000):
+        ctl("put", f"large/{size}", "v" * size)
     ctl("compaction", str(revision_of(ctl) - 10), "--physical")
     snapshot = moat_snapshot(scratch, server, "s.db")
     theirs = peer("etcd-3.7/etcdutl")
