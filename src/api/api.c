@@ -99,20 +99,7 @@ struct api *api_new(const struct api_options *opt)
         .budget = opt->budget,
         .method_seconds = opt->method_seconds,
     });
-    a->metrics_rpc = rpc_server_new(&(struct rpc_options){
-        .env = opt->env,
-        .routes = api_routes,
-        .route_count = api_metrics_route_count,
-        .arg = a,
-        .budget = opt->budget,
-    });
-    a->peer_rpc = rpc_server_new(&(struct rpc_options){
-        .env = opt->env,
-        .routes = api_peer_routes,
-        .route_count = api_peer_route_count,
-        .arg = a,
-        .budget = opt->budget,
-    });
+    routes_open(a);
     return a;
 }
 
@@ -132,16 +119,6 @@ void api_lead(struct api *a)
 struct http_handler *api_handler(struct api *a)
 {
     return rpc_server_handler(a->rpc);
-}
-
-struct http_handler *api_peer_handler(struct api *a)
-{
-    return rpc_server_handler(a->peer_rpc);
-}
-
-struct http_handler *api_metrics_handler(struct api *a)
-{
-    return rpc_server_handler(a->metrics_rpc);
 }
 
 size_t api_open_calls(const struct api *a)
@@ -220,8 +197,7 @@ void api_free(struct api *a)
     api_stop_views(a);
     api_stop_range_streams(a);
     rpc_server_free(a->rpc);
-    rpc_server_free(a->peer_rpc);
-    rpc_server_free(a->metrics_rpc);
+    routes_close(a);
     buf_fini(&a->space.text);
     tokens_free(a);
     free(a);

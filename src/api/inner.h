@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/compactor.h"
 #include "api/waiting.h"
+#include "base/metric.h"
 #include "state/alarm.h"
 #include "state/downgrade.h"
 
@@ -12,6 +13,9 @@
 
 enum health_type { HEALTH_LIVEZ, HEALTH_READYZ, HEALTH_TYPES };
 #define HEALTH_CHECKS 4
+
+/* Entries that are counted apart: from RAFT_REQUEST_PUT to RAFT_REQUEST_ALARM. */
+#define APPLY_KINDS 7
 
 struct api {
     struct api_options opt;
@@ -46,6 +50,7 @@ struct api {
         uint64_t success, error;
         bool passed; /* the last time */
     } health[HEALTH_TYPES][HEALTH_CHECKS];
+    struct metric_histogram applies[APPLY_KINDS][2]; /* how long; failed, and succeeded */
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
@@ -169,6 +174,11 @@ void serve_metrics(void *arg, const struct rpc_http_request *req, struct rpc_htt
 void serve_one_check(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
 void serve_readyz(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
 
+void routes_open(struct api *a); /* the servers of the peer and metrics URLs */
+void routes_close(struct api *a);
+
+/* A client's entry was applied; begun_ns: when that began. */
+void metrics_applied(struct api *a, struct slice entry, uint64_t begun_ns, bool success);
 /* How often each check was run, and with what result, as text for Prometheus. */
 void health_metrics(const struct api *a, struct buf *out);
 

@@ -1,5 +1,5 @@
 /* The Lease service (etcd's rpc.proto, service Lease), and the entries that end leases. */
-#include "api/inner.h"
+#include "api/access.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "state/leases.h"
@@ -21,7 +21,7 @@ static bool propose(void *arg, struct lessor_proposal *p, uint32_t field, struct
 
 void lease_lead(struct api *a)
 {
-    const struct lessor_ops ops = {propose, a};
+    const struct lessor_ops ops = {.propose = propose, .arg = a};
     lessor_lead(state_lessor(a->state), &ops);
 }
 
@@ -81,6 +81,11 @@ static void time_to_live_now(struct api *a, struct rpc_call *call, void *request
 {
     const struct pb_lease_time_to_live_request *r = request;
     const struct lease *l = leases_find(state_leases(a->state), r->id);
+    enum etcd_error e = r->keys ? access_to_lease(a, call, AUTH_READ, l) : ETCD_OK;
+    if (e != ETCD_OK) { /* etcd#15814 */
+        access_refuse(a, call, e, NULL);
+        return;
+    }
     struct pb_response_header header = api_header(a);
     struct pb_lease_time_to_live_response out = {.header = &header, .id = r->id, .ttl = -1};
     if (l) {
@@ -119,6 +124,13 @@ void serve_lease_leases(void *arg, struct rpc_call *call, struct slice message)
     struct pb_lease_leases_request r;
     if (!api_decode(call, &wire_lease_leases_request, message, &r))
         return;
+    for (const struct lease *l = leases_after(all, NULL); l; l = leases_after(all, l)) {
+        enum etcd_error e = access_to_lease(a, call, AUTH_READ, l);
+        if (e == ETCD_OK)
+            continue;
+        access_refuse(a, call, e, NULL);
+        return;
+    }
     size_t n = 0;
     const struct lease **sorted = mem_calloc(leases_count(all) + 1, sizeof(const struct lease *));
     for (const struct lease *l = leases_after(all, NULL); l; l = leases_after(all, l))
@@ -199,10 +211,16 @@ static void renewed(struct lessor_renewal *r, enum rc rc, int64_t ttl)
 static void may_renew(struct read_waiter *w, enum rc rc)
 {
     struct keeper *k = CONTAINER_OF(w, struct keeper, leading);
-    if (rc == RC_OK)
+    if (rc != RC_OK) {
+        fail(k, ETCD_NO_LEADER, NULL);
+        return;
+    }
+    const struct lease *l = leases_find(state_leases(k->api->state), k->id);
+    enum etcd_error e = access_to_lease(k->api, k->call, AUTH_WRITE, l);
+    if (e == ETCD_OK)
         lessor_renew(state_lessor(k->api->state), k->id, &k->renewal);
     else
-        fail(k, ETCD_NO_LEADER, NULL);
+        fail(k, e, NULL);
 }
 
 /* The header's revision is that before the renewal: a client must not see its lease alive at a

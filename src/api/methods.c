@@ -1,7 +1,8 @@
-/* The gRPC methods, by path. */
+/* Every gRPC method there is. What each needs of its caller stands in access.c. */
 #include "api/inner.h"
 #include "api/watch.h"
 
+/* sorted by path */
 const struct rpc_method api_methods[] = {
     {"/etcdserverpb.Auth/AuthDisable", serve_auth},
     {"/etcdserverpb.Auth/AuthEnable", serve_auth},

@@ -6,6 +6,7 @@
 #include "api/inner.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "env/metrics.h"
 #include "pki/digest.h"
 #include "snapshot/spool.h"
 
@@ -22,6 +23,7 @@ struct view_call {
     struct api *api;
     struct rpc_call *call; /* NULL: the client is gone */
     uint64_t index;        /* storage must have this entry */
+    uint64_t begun_ns;
     bool hash_only;
     bool begun;
     bool busy; /* the job is on its way */
@@ -147,6 +149,7 @@ static void send_more(struct view_call *v)
     digest_end(v->digest, sum);
     v->digest = NULL;
     send_blob(v, slice_of(sum, sizeof(sum)), 0);
+    env_observe_ns(v->api->opt.env, backend_snapshot, env_now_ns(v->api->opt.env) - v->begun_ns);
     rpc_end(v->call);
     free_view(v);
 }
@@ -155,6 +158,7 @@ static void reply_hash(struct view_call *v)
 {
     struct pb_response_header header = api_header(v->api);
     struct pb_hash_response out = {.header = &header, .hash = v->hash};
+    env_observe_ns(v->api->opt.env, hash, env_now_ns(v->api->opt.env) - v->begun_ns);
     api_reply(v->call, &wire_hash_response, &out);
     free_view(v);
 }
@@ -200,6 +204,7 @@ static struct view_call *new_view(struct api *a, struct rpc_call *call)
     v->api = a;
     v->call = call;
     v->index = state_applied(a->state);
+    v->begun_ns = env_now_ns(a->opt.env);
     snprintf(v->version, sizeof(v->version), "%s", api_cluster_version(a));
     list_add_tail(&a->views, &v->link);
     a->views_n++;

@@ -324,7 +324,9 @@ void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
     struct state_reply reply = {
         .raft_term = e->term, .room = api_reply_room(a), .unheard = rpc_gone(w->call)};
     rpc_body_begin(&reply.body);
+    uint64_t begun_ns = env_now_ns(a->opt.env);
     state_apply(a->state, e->index, e->term, body, &reply);
+    metrics_applied(a, body, begun_ns, reply.error == ETCD_OK);
     answer(a, w, &reply);
 }
 

@@ -288,19 +288,19 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
     return rc;
 }
 
+/* As many milliseconds as fit; 0 for what is not positive: the default. */
+static uint32_t milliseconds(int64_t ns)
+{
+    uint64_t ms = ns > 0 ? ((uint64_t)ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
 /* etcd's: one and a half election timeouts, in whole heartbeats, rounded up to seconds. */
 static int64_t lease_ttl_min(const struct conf *c)
 {
     uint64_t ticks = c->election_timeout_ms / c->heartbeat_interval_ms;
     uint64_t ms = 3 * ticks / 2 * c->heartbeat_interval_ms;
     return (int64_t)((ms + 999) / 1000);
-}
-
-/* As many milliseconds as fit; 0 for what is not positive: the default. */
-static uint32_t milliseconds(int64_t ns)
-{
-    uint64_t ms = ns > 0 ? ((uint64_t)ns + NS_PER_MS - 1) / NS_PER_MS : 0;
-    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
 
 static void make_api(struct server *s)

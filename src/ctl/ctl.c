@@ -321,9 +321,9 @@ static int flush_output(int code)
     return code == EXIT_OK ? EXIT_ERROR : code;
 }
 
-int ctl_main(int argc, char **argv, const char *program)
+int ctl_main(int argc, char **argv, const struct ctl_program *program)
 {
-    struct ctl ctl = {.program = program};
+    struct ctl ctl = {.program = program->name, .etcdutl = program->etcdutl};
     const char *word = NULL;
     char **words = mem_calloc((size_t)argc + 1, sizeof(*words));
     memcpy(words, argv, (size_t)argc * sizeof(*words));
@@ -331,7 +331,7 @@ int ctl_main(int argc, char **argv, const char *program)
     client_loop_init(&ctl.loop);
     int code = EXIT_OK;
     if (command_find(&argc, words, &ctl.command, &word) != RC_OK)
-        code = unknown_command(word, program);
+        code = unknown_command(word, program->name);
     else
         code = run(&ctl, argc, words);
     code = flush_output(code);

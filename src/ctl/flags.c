@@ -151,8 +151,7 @@ static enum rc parse_letters(struct parser *p, char *word)
     for (char *at = word + 1; *at; at++) {
         struct flag_value *v = flag_find_letter(p->values, *at);
         if (!v)
-            return err_set(p->err, RC_NOT_FOUND, "unknown shorthand flag: '%c' in %s", *at,
-                           at == word + 1 ? word : at - 1);
+            return err_set(p->err, RC_NOT_FOUND, "unknown shorthand flag: '%c' in -%s", *at, at);
         if (at[1] == '=' && at[2])
             return set(p, v, at + 2);
         if (v->flag->type == FLAG_BOOL) {
@@ -164,7 +163,7 @@ static enum rc parse_letters(struct parser *p, char *word)
         if (at[1])
             return set(p, v, at + 1);
         if (p->at == p->argc)
-            return err_set(p->err, RC_INVALID, "flag needs an argument: '%c' in %s", *at, word);
+            return err_set(p->err, RC_INVALID, "flag needs an argument: '%c' in -%s", *at, at);
         return set(p, v, p->argv[p->at++]);
     }
     return RC_OK;

@@ -31,11 +31,8 @@ static bool is_hidden(uint32_t rune)
 /* The rune at the front and its length; 0 when that is not UTF-8. */
 static size_t rune_first(struct slice s, uint32_t *rune)
 {
-    uint8_t c = s.p[0];
-    size_t n = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    if (n > s.n || !utf8_valid(slice_of(s.p, n)))
-        return 0;
-    *rune = n == 1 ? c : c & (0x7fu >> n);
+    size_t n = utf8_len(s);
+    *rune = n == 1 ? s.p[0] : s.p[0] & (0x7fu >> n);
     for (size_t i = 1; i < n; i++)
         *rune = *rune << 6 | (s.p[i] & 0x3f);
     return n;

@@ -1,7 +1,7 @@
 /* lease - grant, revoke, timetolive, list, keep-alive. */
 #include "client/session.h"
+#include "ctl/gojson.h"
 #include "ctl/gotext.h"
-#include "ctl/json.h"
 #include "ctl/print.h"
 
 #include <inttypes.h>
@@ -43,7 +43,7 @@ static void grant_json(const void *reply, struct buf *out)
     buf_append_u8(out, '{');
     print_json_header(r->header, out);
     buf_printf(out, "\"ID\":%" PRId64 ",\"TTL\":%" PRId64 ",\"Error\":", r->id, r->ttl);
-    json_quoted(r->error, out);
+    gojson_string(r->error, out);
     buf_append_u8(out, '}');
 }
 
@@ -141,7 +141,7 @@ static void ttl_json(const void *reply, struct buf *out)
                r->id, r->ttl, r->granted_ttl);
     for (size_t i = 0; i < r->keys_n; i++) {
         buf_append_str(out, i ? "," : "[");
-        json_bytes(r->keys[i], out);
+        gojson_bytes(r->keys[i], out);
     }
     buf_append_str(out, r->keys_n ? "]}" : "null}");
 }

@@ -109,6 +109,8 @@ int cmd_defrag(struct ctl *ctl)
     int code = ctl_setup(ctl);
     if (code != EXIT_OK)
         return code;
+    if (flag_changed(&ctl->flags, "data-dir"))
+        return ctl_offline(ctl);
     const struct slice *endpoints = ctl_endpoints(ctl, &n);
     if (flag_bool(&ctl->flags, "cluster"))
         code = ctl_cluster_endpoints(ctl, &endpoints, &n);

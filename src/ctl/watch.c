@@ -1,8 +1,8 @@
 /* watch - changes as they happen, or a program for each of them. */
 #include "client/watch.h"
 #include "base/mem.h"
+#include "ctl/gojson.h"
 #include "ctl/gotext.h"
-#include "ctl/json.h"
 #include "ctl/print.h"
 #include "ctl/words.h"
 
@@ -60,19 +60,19 @@ static void watch_json(const void *reply, struct buf *out)
     const struct pb_watch_response *r = reply;
     buf_append_str(out, "{\"Header\":");
     if (r->header)
-        json_message(&wire_response_header, r->header, false, out);
+        gojson_message(&wire_response_header, r->header, false, out);
     else
         buf_append_str(out, "null");
     buf_append_str(out, ",\"Events\":");
     for (size_t i = 0; i < r->events_n; i++) {
         buf_append_str(out, i ? "," : "[");
-        json_message(&wire_event, &r->events[i], false, out);
+        gojson_message(&wire_event, &r->events[i], false, out);
     }
     buf_printf(out, "%s,\"CompactRevision\":%" PRId64 ",\"Canceled\":%s,\"Created\":%s",
                r->events_n ? "]" : "null", r->compact_revision, r->canceled ? "true" : "false",
                r->created ? "true" : "false");
     buf_append_str(out, ",\"CancelReason\":");
-    json_quoted(r->cancel_reason, out);
+    gojson_string(r->cancel_reason, out);
     buf_append_u8(out, '}');
 }
 

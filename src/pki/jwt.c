@@ -84,8 +84,8 @@ enum rc jwt_sign(const struct jwt *j, struct slice user, uint64_t revision, uint
 {
     struct buf text = {0};
     struct buf signature = {0};
-    enum rc rc = append_json(&text, json_pack("{s:s,s:s}", "alg", jwt_key_method(j->key), "typ",
-                                              "JWT"));
+    enum rc rc =
+        append_json(&text, json_pack("{s:s,s:s}", "alg", jwt_key_method(j->key), "typ", "JWT"));
     buf_append_u8(&text, '.');
     if (rc == RC_OK)
         rc = append_json(&text, json_pack("{s:I,s:I,s:s%}", "exp", (json_int_t)(now_s + j->ttl_s),

@@ -4,6 +4,7 @@
  * whose stored pair names it. */
 #include "base/must.h"
 #include "base/wr.h"
+#include "env/metrics.h"
 #include "state/inner.h"
 #include "state/lessor.h"
 #include "wire/kv_codec.h"
@@ -33,7 +34,8 @@ void lease_fini(struct state *s)
 
 static void store(struct state *s, const struct lease *l)
 {
-    const struct pb_lease stored = {.id = l->id, .ttl = l->ttl, .remaining_ttl = l->remaining};
+    const struct pb_lease stored = {
+        .id = l->id, .ttl = l->ttl, .remaining_ttl = l->remaining, .granted = l->granted};
     uint8_t key[STORED_KEY_LEN];
     struct buf value = {0};
     store_u64_big(key, (uint64_t)l->id);
@@ -63,7 +65,7 @@ static bool load_one(void *arg, struct slice key, struct slice value)
                   key.n != STORED_KEY_LEN || load_u64_big(key.p) != (uint64_t)l.id || l.ttl < 0 ||
                   l.ttl > LEASE_TTL_MAX || l.remaining_ttl < 0 || l.remaining_ttl > l.ttl;
     if (!ld->damaged)
-        leases_add(ld->leases, l.id, l.ttl)->remaining = l.remaining_ttl;
+        leases_add(ld->leases, l.id, l.ttl, l.granted)->remaining = l.remaining_ttl;
     return !ld->damaged;
 }
 
@@ -95,16 +97,17 @@ static void apply_grant(struct state *s, const struct pb_lease_grant_request *r,
         reply->error = ETCD_LEASE_EXIST;
     if (reply->error != ETCD_OK)
         return;
-    struct lease *l = leases_add(&s->leases, r->id, r->ttl > 0 ? r->ttl : 1);
+    struct lease *l = leases_add(&s->leases, r->id, r->ttl > 0 ? r->ttl : 1, s->applied);
     store(s, l);
     lessor_granted(&s->lessor, l);
+    env_count(s->env, leases_granted, 1);
     struct pb_response_header h = state_header(s, reply->raft_term);
     const struct pb_lease_grant_response out = {.header = &h, .id = l->id, .ttl = l->ttl};
     wire_encode(&wire_lease_grant_response, &out, &reply->body);
 }
 
 /* Its keys go with it, in order, at one revision. */
-static void revoke(struct state *s, struct lease *l)
+static void end_lease(struct state *s, struct lease *l)
 {
     struct arena a = {0};
     size_t n = l->key_n;
@@ -120,6 +123,7 @@ static void revoke(struct state *s, struct lease *l)
     arena_fini(&a);
     unstore(s, l);
     lessor_revoked(&s->lessor, l);
+    env_count(s->env, leases_revoked, 1);
     leases_remove(&s->leases, l);
 }
 
@@ -131,27 +135,33 @@ static void apply_revoke(struct state *s, const struct pb_lease_revoke_request *
         reply->error = ETCD_LEASE_NOT_FOUND;
         return;
     }
-    revoke(s, l);
+    end_lease(s, l);
     struct pb_response_header h = state_header(s, reply->raft_term);
     codec_header(&h, &reply->body);
 }
 
-/* Leases that a client revoked meanwhile are no longer there; an ID granted anew since would stand
- * behind this entry in the log. */
+/* The lease that the lessor meant: one that a client revoked and granted anew meanwhile, in entries
+ * before this one, is another. */
+static struct lease *find_as_of(struct state *s, int64_t id, uint64_t as_of)
+{
+    struct lease *l = leases_find(&s->leases, id);
+    return l && l->granted <= as_of ? l : NULL;
+}
+
 static void apply_expire(struct state *s, const struct pb_lease_expire_request *r)
 {
     for (size_t i = 0; i < r->ids_n; i++) {
-        struct lease *l = leases_find(&s->leases, r->ids[i]);
+        struct lease *l = find_as_of(s, r->ids[i], r->as_of);
         if (l)
-            revoke(s, l);
+            end_lease(s, l);
     }
 }
 
-static void apply_checkpoint(struct state *s, const struct pb_lease_checkpoint_request *r)
+static void apply_remaining(struct state *s, const struct pb_lease_remaining_request *r)
 {
     for (size_t i = 0; i < r->checkpoints_n; i++) {
         const struct pb_lease_checkpoint *c = &r->checkpoints[i];
-        struct lease *l = leases_find(&s->leases, c->id);
+        struct lease *l = find_as_of(s, c->id, r->as_of);
         if (!l || c->remaining_ttl < 0 || c->remaining_ttl > l->ttl ||
             c->remaining_ttl == l->remaining)
             continue;
@@ -166,29 +176,28 @@ enum rc lease_dispatch(struct state *s, const struct raft_request *r, struct sta
         struct pb_lease_grant_request grant;
         struct pb_lease_revoke_request revoke;
         struct pb_lease_expire_request expire;
-        struct pb_lease_checkpoint_request checkpoint;
+        struct pb_lease_remaining_request remaining;
     } m;
-    static const struct wire_message *const messages[] = {
-        [RAFT_REQUEST_LEASE_GRANT] = &wire_lease_grant_request,
-        [RAFT_REQUEST_LEASE_REVOKE] = &wire_lease_revoke_request,
-        [RAFT_REQUEST_LEASE_CHECKPOINT] = &wire_lease_checkpoint_request,
-    };
+    bool grant = r->field == RAFT_REQUEST_LEASE_GRANT;
+    bool revoke = r->field == RAFT_REQUEST_LEASE_REVOKE;
     bool expire = r->field == RAFT_REQUEST_LEASE_EXPIRE;
-    enum rc rc = wire_decode(expire ? &wire_lease_expire_request : messages[r->field], r->body,
-                             &s->arena, &m);
+    enum rc rc = wire_decode(grant    ? &wire_lease_grant_request
+                             : revoke ? &wire_lease_revoke_request
+                             : expire ? &wire_lease_expire_request
+                                      : &wire_lease_remaining_request,
+                             r->body, &s->arena, &m);
     if (rc != RC_OK)
         return rc;
-    reply->error =
-        alarm_refusal(s, r->field, r->field == RAFT_REQUEST_LEASE_GRANT ? LEASE_COST : 0);
+    reply->error = alarm_refusal(s, r->field, grant ? LEASE_COST : 0);
     if (reply->error != ETCD_OK)
         return RC_OK;
-    if (expire)
-        apply_expire(s, &m.expire);
-    else if (r->field == RAFT_REQUEST_LEASE_GRANT)
+    if (grant)
         apply_grant(s, &m.grant, reply);
-    else if (r->field == RAFT_REQUEST_LEASE_REVOKE)
+    else if (revoke)
         apply_revoke(s, &m.revoke, reply);
+    else if (expire)
+        apply_expire(s, &m.expire);
     else
-        apply_checkpoint(s, &m.checkpoint);
+        apply_remaining(s, &m.remaining);
     return RC_OK;
 }

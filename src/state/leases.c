@@ -48,12 +48,15 @@ struct lease *leases_find(const struct leases *ls, int64_t id)
     return NULL;
 }
 
-struct lease *leases_add(struct leases *ls, int64_t id, int64_t ttl)
+struct lease *leases_add(struct leases *ls, int64_t id, int64_t ttl, uint64_t granted)
 {
     must(id != 0 && !leases_find(ls, id));
     struct lease *l = mem_zalloc(sizeof(*l));
     l->id = id;
     l->ttl = ttl;
+    l->granted = granted;
+    if (ls->last_granted < granted)
+        ls->last_granted = granted;
     list_init(&l->keys);
     list_init(&l->term.renewals);
     map_add(&ls->ids, &l->node, hash_id(ls, id));
@@ -161,7 +164,7 @@ uint64_t leases_hash(const struct leases *ls)
 {
     uint64_t sum = 0;
     for (const struct lease *l = leases_after(ls, NULL); l; l = leases_after(ls, l)) {
-        const int64_t numbers[3] = {l->id, l->ttl, l->remaining};
+        const int64_t numbers[4] = {l->id, l->ttl, l->remaining, (int64_t)l->granted};
         uint64_t h = digest(0xcbf29ce484222325u, slice_of(numbers, sizeof(numbers)));
         sum += h;
         list_each (item, &l->keys)

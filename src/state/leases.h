@@ -30,6 +30,7 @@ struct lease {
     int64_t id;
     int64_t ttl;       /* seconds, as granted */
     int64_t remaining; /* seconds, as of the last checkpoint; 0: all of them */
+    uint64_t granted;  /* by this entry: an ID may be granted again */
     struct list keys;
     size_t key_n;
     struct lease_term term;
@@ -38,13 +39,14 @@ struct lease {
 struct leases {
     struct map ids;
     struct map keys;
+    uint64_t last_granted; /* no lease here was granted by a later entry */
 };
 
 void leases_init(struct leases *ls, struct rng *rng);
 void leases_fini(struct leases *ls);
 
 struct lease *leases_find(const struct leases *ls, int64_t id); /* NULL: not there */
-struct lease *leases_add(struct leases *ls, int64_t id, int64_t ttl);
+struct lease *leases_add(struct leases *ls, int64_t id, int64_t ttl, uint64_t granted);
 /* Forget a lease. Its keys are bound to none from now on. */
 void leases_remove(struct leases *ls, struct lease *l);
 

@@ -7,8 +7,7 @@
 
 #include <stdlib.h>
 
-#define RETRY_NS      ((uint64_t)LESSOR_RETRY_MS * NS_PER_MS)
-#define CHECKPOINT_NS ((uint64_t)LESSOR_CHECKPOINT_S * NS_PER_S)
+#define RETRY_NS ((uint64_t)LESSOR_RETRY_MS * NS_PER_MS)
 
 /* An entry on its way that says that all of a lease's time is left. */
 struct clear {
@@ -53,8 +52,8 @@ static void schedule(struct lessor *l, struct lease *lease)
 {
     uint64_t now = env_now_ns(l->env);
     uint64_t due = lease->term.deadline_ns;
-    if (due > now + CHECKPOINT_NS)
-        due = now + CHECKPOINT_NS;
+    if (due > now + l->ops.checkpoint_ns)
+        due = now + l->ops.checkpoint_ns;
     timer_start(&l->terms, &lease->term.timer, due);
 }
 
@@ -69,6 +68,8 @@ void lessor_lead(struct lessor *l, const struct lessor_ops *ops)
 {
     must(!l->leading);
     l->ops = *ops;
+    if (l->ops.checkpoint_ns == 0)
+        l->ops.checkpoint_ns = (uint64_t)LESSOR_CHECKPOINT_S * NS_PER_S;
     l->leading = true;
     for (struct lease *i = leases_after(l->leases, NULL); i; i = leases_after(l->leases, i))
         begin_term(l, i, i->remaining > 0 ? i->remaining : i->ttl);
@@ -130,16 +131,17 @@ static void clear_done(struct lessor_proposal *p, bool applied)
 static bool propose_clear(struct lessor *l, struct lease *lease)
 {
     struct pb_lease_checkpoint one = {.id = lease->id, .remaining_ttl = 0};
-    struct pb_lease_checkpoint_request request = {.checkpoints = &one, .checkpoints_n = 1};
+    struct pb_lease_remaining_request request = {
+        .checkpoints = &one, .checkpoints_n = 1, .as_of = l->leases->last_granted};
     struct buf body = {0};
     struct clear *c = mem_zalloc(sizeof(*c));
     c->proposal.done = clear_done;
     c->lessor = l;
     c->id = lease->id;
     list_add_tail(&l->clears, &c->link);
-    wire_encode(&wire_lease_checkpoint_request, &request, &body);
+    wire_encode(&wire_lease_remaining_request, &request, &body);
     lease->term.clearing =
-        l->ops.propose(l->ops.arg, &c->proposal, RAFT_REQUEST_LEASE_CHECKPOINT, buf_slice(&body));
+        l->ops.propose(l->ops.arg, &c->proposal, RAFT_REQUEST_LEASE_REMAINING, buf_slice(&body));
     if (!lease->term.clearing)
         forget_clear(c);
     buf_fini(&body);
@@ -235,7 +237,8 @@ static void gather(struct lessor *l, uint64_t now)
 static bool propose_expiry(struct lessor *l)
 {
     struct pb_lease_expire_request request = {.ids = (int64_t *)(void *)l->batch.ids.p,
-                                              .ids_n = batch_count(&l->batch)};
+                                              .ids_n = batch_count(&l->batch),
+                                              .as_of = l->leases->last_granted};
     struct buf body = {0};
     wire_encode(&wire_lease_expire_request, &request, &body);
     bool taken =
@@ -248,7 +251,8 @@ static bool propose_checkpoint(struct lessor *l)
 {
     struct arena a = {0};
     struct buf body = {0};
-    struct pb_lease_checkpoint_request request = {.checkpoints_n = batch_count(&l->batch)};
+    struct pb_lease_remaining_request request = {.checkpoints_n = batch_count(&l->batch),
+                                                 .as_of = l->leases->last_granted};
     const int64_t *ids = (const int64_t *)(const void *)l->batch.ids.p;
     request.checkpoints = arena_alloc(&a, request.checkpoints_n * sizeof(*request.checkpoints));
     for (size_t i = 0; i < request.checkpoints_n; i++) {
@@ -257,8 +261,8 @@ static bool propose_checkpoint(struct lessor *l)
         request.checkpoints[i] =
             (struct pb_lease_checkpoint){.id = ids[i], .remaining_ttl = (int64_t)left};
     }
-    wire_encode(&wire_lease_checkpoint_request, &request, &body);
-    bool taken = l->ops.propose(l->ops.arg, &l->batch.proposal, RAFT_REQUEST_LEASE_CHECKPOINT,
+    wire_encode(&wire_lease_remaining_request, &request, &body);
+    bool taken = l->ops.propose(l->ops.arg, &l->batch.proposal, RAFT_REQUEST_LEASE_REMAINING,
                                 buf_slice(&body));
     buf_fini(&body);
     arena_fini(&a);

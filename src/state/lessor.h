@@ -36,6 +36,7 @@ struct lessor_ops {
      * refuse: false, and no done. */
     bool (*propose)(void *arg, struct lessor_proposal *p, uint32_t field, struct slice request);
     void *arg;
+    uint64_t checkpoint_ns; /* 0: LESSOR_CHECKPOINT_S */
 };
 
 struct lessor {

@@ -109,7 +109,7 @@ static void dispatch(struct state *s, const struct raft_request *r, struct state
     case RAFT_REQUEST_LEASE_GRANT:
     case RAFT_REQUEST_LEASE_REVOKE:
     case RAFT_REQUEST_LEASE_EXPIRE:
-    case RAFT_REQUEST_LEASE_CHECKPOINT:
+    case RAFT_REQUEST_LEASE_REMAINING:
         rc = lease_dispatch(s, r, reply);
         break;
     case RAFT_REQUEST_ALARM:

@@ -1,5 +1,6 @@
 """/metrics and the health checks, as monitoring reads them: beside etcd 3.7, and by promtool."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import time
 
 from harness import LeftOut, check, free_port, has, peer, run, same, test, wait_for
 from test_ctl import start_etcd
-from test_gateway import ask, b64, post
+from test_gateway import Stream, ask, b64, post
 
 
 def serve(scratch, *flags):
@@ -136,7 +137,53 @@ def counters(scratch):
     same(after['etcd_server_version{server_version="3.7.0"}'], 1)
     age = time.time() - after["process_start_time_seconds"]
     check(-2 < age < 120, f"the process is {age} s old")
+    name = 'etcd_server_apply_duration_seconds_count{op="Put",success="true",version="v3"}'
+    same(after[name], 10)
     check("grpc_server_handling_seconds" not in after.types, "extensive was not asked for")
+
+
+@test("leases, watches and maintenance are counted")
+def more_counters(scratch):
+    server = serve(scratch)
+    where = server.address
+    for i in (1, 2, 3):
+        post(where, "/v3/lease/grant", {"ID": i, "TTL": 500 if i < 3 else 1})
+    post(where, "/v3/lease/keepalive", {"ID": 1})
+    post(where, "/v3/lease/revoke", {"ID": 2})
+    for path in ("hash", "hashkv", "snapshot", "defragment"):
+        same(post(where, "/v3/maintenance/" + path, {}).status, 200, path)
+    create = {"create_request": {"key": b64("a")}}
+    with contextlib.closing(Stream(where, "/v3/watch", create, create)) as stream:
+        for _ in range(2):
+            stream.message()
+        post(where, "/v3/kv/put", {"key": b64("a")})
+        for _ in range(2):
+            stream.message()
+        found = wait_for(
+            lambda: (s := scrape(where))["etcd_debugging_server_lease_expired_total"] and s,
+            20,
+            "the lease of a second to end",
+        )
+    same(found["etcd_debugging_lease_granted_total"], 3)
+    same(found["etcd_debugging_lease_renewed_total"], 1)
+    same(found["etcd_debugging_lease_revoked_total"], 2)
+    same(found["etcd_debugging_mvcc_watch_stream_total"], 1)
+    same(found["etcd_debugging_mvcc_watcher_total"], 2)
+    same(found["etcd_debugging_mvcc_slow_watcher_total"], 0)
+    same(found["etcd_debugging_mvcc_events_total"], 2)
+    for name in (
+        "etcd_mvcc_hash_duration_seconds",
+        "etcd_mvcc_hash_rev_duration_seconds",
+        "etcd_disk_backend_snapshot_duration_seconds",
+        "etcd_disk_backend_defrag_duration_seconds",
+    ):
+        same(found[name + "_count"], 1, name)
+    gone = wait_for(
+        lambda: (s := scrape(where))["etcd_debugging_mvcc_watch_stream_total"] == 0 and s,
+        10,
+        "the stream's end",
+    )
+    same(gone["etcd_debugging_mvcc_watcher_total"], 0)
 
 
 @test("promtool has nothing to complain about")

@@ -23,15 +23,16 @@ static enum etcd_error revoke(struct lab *l, int64_t id)
 
 static void expire(struct lab *l, int64_t *ids, size_t n)
 {
-    const struct pb_lease_expire_request r = {.ids = ids, .ids_n = n};
+    const struct pb_lease_expire_request r = {.ids = ids, .ids_n = n, .as_of = l->index};
     lab_apply(l, RAFT_REQUEST_LEASE_EXPIRE, &wire_lease_expire_request, &r);
 }
 
 static void checkpoint(struct lab *l, int64_t id, int64_t remaining)
 {
     struct pb_lease_checkpoint one = {.id = id, .remaining_ttl = remaining};
-    const struct pb_lease_checkpoint_request r = {.checkpoints = &one, .checkpoints_n = 1};
-    lab_apply(l, RAFT_REQUEST_LEASE_CHECKPOINT, &wire_lease_checkpoint_request, &r);
+    const struct pb_lease_remaining_request r = {
+        .checkpoints = &one, .checkpoints_n = 1, .as_of = l->index};
+    lab_apply(l, RAFT_REQUEST_LEASE_REMAINING, &wire_lease_remaining_request, &r);
 }
 
 static enum etcd_error put_on(struct lab *l, const char *key, int64_t lease)
@@ -145,6 +146,30 @@ static void test_one_entry_ends_many_leases_each_at_its_revision(void **state)
     assert_int_equal(leases_count(state_leases(l.state)), 0);
     expire(&l, ids, 4); /* nothing is left to end */
     assert_int_equal(kv_revision(state_kv(l.state)), 5);
+    lab_close(&l);
+}
+
+/* Entries of the lessor's may be overtaken: the client revokes the lease and takes its ID again. */
+static void test_what_was_meant_for_a_lease_does_not_meet_its_successor(void **state)
+{
+    (void)state;
+    struct lab l = {0};
+    int64_t id = 1;
+    struct pb_lease_checkpoint one = {.id = id, .remaining_ttl = 5};
+    lab_open(&l);
+    grant(&l, id, 60);
+    const struct pb_lease_expire_request ends = {.ids = &id, .ids_n = 1, .as_of = l.index};
+    const struct pb_lease_remaining_request left = {
+        .checkpoints = &one, .checkpoints_n = 1, .as_of = l.index};
+    revoke(&l, id);
+    grant(&l, id, 60);
+    assert_int_equal(state_sync(l.state), RC_OK);
+    assert_int_equal(lab_restart(&l), RC_OK);
+    lab_apply(&l, RAFT_REQUEST_LEASE_REMAINING, &wire_lease_remaining_request, &left);
+    lab_apply(&l, RAFT_REQUEST_LEASE_EXPIRE, &wire_lease_expire_request, &ends);
+    const struct lease *lease = leases_find(state_leases(l.state), id);
+    assert_non_null(lease);
+    assert_int_equal(lease->remaining, 0);
     lab_close(&l);
 }
 
@@ -263,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_keys_are_bound_moved_and_let_go),
         cmocka_unit_test(test_revoking_deletes_the_keys_in_order_at_one_revision),
         cmocka_unit_test(test_one_entry_ends_many_leases_each_at_its_revision),
+        cmocka_unit_test(test_what_was_meant_for_a_lease_does_not_meet_its_successor),
         cmocka_unit_test(test_transactions_bind_and_compare),
         cmocka_unit_test(test_a_start_gives_leases_keys_and_checkpoints_back),
         cmocka_unit_test(test_a_checkpoint_cannot_say_more_than_was_granted),

@@ -54,7 +54,7 @@ static void change(struct leases *ls, struct model *m, struct rng *rng)
         for (int i = 0; i < KEYS; i++)
             m->of_key[i] = m->of_key[i] == id ? 0 : m->of_key[i];
     } else {
-        assert_int_equal(leases_add(ls, id, 10 * id)->ttl, 10 * id);
+        assert_int_equal(leases_add(ls, id, 10 * id, 1)->ttl, 10 * id);
         m->lease[id - 1] = true;
     }
 }
@@ -88,7 +88,7 @@ static void fill(struct leases *ls, struct rng *rng, bool backwards)
 {
     leases_init(ls, rng);
     for (int i = 0; i < 20; i++)
-        leases_add(ls, backwards ? 20 - i : i + 1, 60);
+        leases_add(ls, backwards ? 20 - i : i + 1, 60, 1);
     for (int i = 0; i < 20; i++) {
         char text[16];
         int k = backwards ? 19 - i : i;
@@ -125,8 +125,8 @@ static void test_negative_ids_are_ids(void **state)
     struct rng rng;
     rng_seed(&rng, 5);
     leases_init(&ls, &rng);
-    leases_add(&ls, -1, 5);
-    leases_add(&ls, INT64_MIN, 5);
+    leases_add(&ls, -1, 5, 1);
+    leases_add(&ls, INT64_MIN, 5, 2);
     leases_bind(&ls, SLICE_LIT("k"), -1);
     assert_int_equal(leases_of_key(&ls, SLICE_LIT("k"))->id, -1);
     leases_bind(&ls, SLICE_LIT("k"), INT64_MIN);

@@ -58,7 +58,7 @@ static bool propose(void *arg, struct lessor_proposal *p, uint32_t field, struct
 
 static void lead(struct rig *r)
 {
-    const struct lessor_ops ops = {propose, r};
+    const struct lessor_ops ops = {.propose = propose, .arg = r};
     lessor_lead(&r->lessor, &ops);
 }
 
@@ -91,7 +91,7 @@ static void pass_ms(struct rig *r, uint64_t ms)
 
 static struct lease *grant(struct rig *r, int64_t id, int64_t ttl)
 {
-    struct lease *l = leases_add(&r->leases, id, ttl);
+    struct lease *l = leases_add(&r->leases, id, ttl, 1);
     lessor_granted(&r->lessor, l);
     return l;
 }
@@ -109,15 +109,15 @@ static void apply_body(struct rig *r, const struct entry *e)
 {
     struct arena a = {0};
     struct pb_lease_expire_request ends;
-    struct pb_lease_checkpoint_request left;
+    struct pb_lease_remaining_request left;
     if (e->field == RAFT_REQUEST_LEASE_EXPIRE) {
         assert_int_equal(wire_decode(&wire_lease_expire_request, buf_slice(&e->body), &a, &ends),
                          RC_OK);
         for (size_t i = 0; i < ends.ids_n; i++)
             revoke(r, ends.ids[i]);
     } else {
-        assert_int_equal(
-            wire_decode(&wire_lease_checkpoint_request, buf_slice(&e->body), &a, &left), RC_OK);
+        assert_int_equal(wire_decode(&wire_lease_remaining_request, buf_slice(&e->body), &a, &left),
+                         RC_OK);
         for (size_t i = 0; i < left.checkpoints_n; i++) {
             struct lease *l = leases_find(&r->leases, left.checkpoints[i].id);
             if (l)
