@@ -136,6 +136,19 @@ bool access_allows(struct api *a, struct rpc_call *call, enum auth_need need, st
     return e == ETCD_OK;
 }
 
+enum etcd_error access_to_lease(struct api *a, struct rpc_call *call, enum auth_need need,
+                                const struct lease *l)
+{
+    struct auth_denial why = {0};
+    struct auth_who who;
+    enum etcd_error e = access_who(a, call, &who);
+    if (e == ETCD_OK)
+        e = auth_may_lease(state_auth(a->state), &who, need, l, &why);
+    if (e == ETCD_PERMISSION_DENIED)
+        log_denial(a, call, &why);
+    return e;
+}
+
 bool access_allows_txn(struct api *a, struct rpc_call *call, const struct pb_txn_request *r)
 {
     struct auth_denial why = {0};
@@ -184,10 +197,25 @@ static const struct method_rule {
     {"/etcdserverpb.KV/DeleteRange", OPEN},
     {"/etcdserverpb.KV/Put", OPEN},
     {"/etcdserverpb.KV/Range", OPEN},
+    {"/etcdserverpb.KV/RangeStream", OPEN},
+    {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/Txn", OPEN},
+    {"/etcdserverpb.Lease/LeaseGrant", LOGIN},
+    {"/etcdserverpb.Lease/LeaseKeepAlive", LOGIN},
+    {"/etcdserverpb.Lease/LeaseLeases", LOGIN},
+    {"/etcdserverpb.Lease/LeaseRevoke", LOGIN},
+    {"/etcdserverpb.Lease/LeaseTimeToLive", LOGIN},
     {"/etcdserverpb.Maintenance/Alarm", ALARM},
     {"/etcdserverpb.Maintenance/Status", LOGIN},
+    {"/etcdserverpb.Watch/Watch", OPEN},
     {"/grpc.health.v1.Health/Check", OPEN},
+    {"/v3electionpb.Election/Campaign", OPEN}, /* these make calls of their own, of their caller */
+    {"/v3electionpb.Election/Leader", OPEN},
+    {"/v3electionpb.Election/Observe", OPEN},
+    {"/v3electionpb.Election/Proclaim", OPEN},
+    {"/v3electionpb.Election/Resign", OPEN},
+    {"/v3lockpb.Lock/Lock", OPEN},
+    {"/v3lockpb.Lock/Unlock", OPEN},
 };
 
 static int compare_rule(const void *key, const void *element)
@@ -196,11 +224,21 @@ static int compare_rule(const void *key, const void *element)
     return strcmp(key, r->path);
 }
 
-static enum auth_need need_of(struct rpc_call *call, struct slice message)
+static enum rule rule_of(const char *path)
 {
     const struct method_rule *r =
-        bsearch(call->method->path, rules, ARRAY_LEN(rules), sizeof(*rules), compare_rule);
-    enum rule rule = r ? r->rule : ROOT_ALONE;
+        bsearch(path, rules, ARRAY_LEN(rules), sizeof(*rules), compare_rule);
+    return r ? r->rule : ROOT_ALONE;
+}
+
+bool access_needs_root(const char *path)
+{
+    return rule_of(path) == ROOT_ALONE;
+}
+
+static enum auth_need need_of(struct rpc_call *call, struct slice message)
+{
+    enum rule rule = rule_of(call->method->path);
     struct pb_alarm_request alarm;
     if (rule == ALARM && wire_decode(&wire_alarm_request, message, &call->arena, &alarm) == RC_OK &&
         alarm.action == PB_ALARM_ACTION_GET)

@@ -15,11 +15,17 @@ MUST_USE enum etcd_error access_who(struct api *a, struct rpc_call *call, struct
  * here are root's alone. */
 bool access_admit(void *arg, struct rpc_call *call, struct slice message);
 
+/* Is the method root's alone, whatever is asked of it? */
+bool access_needs_root(const char *path);
+
 /* May the caller read, or write, these keys (etcd's notation)? Not answered, only logged. For reads
  * that answer nothing about the present: also the auth revision must be the present one. */
 MUST_USE enum etcd_error access_to_keys(struct api *a, struct rpc_call *call, enum auth_need need,
                                         struct slice key, struct slice range_end);
-/* The same; a refusal is answered, too. */
+/* The same of every key that the lease has; NULL is a lease without any. */
+MUST_USE enum etcd_error access_to_lease(struct api *a, struct rpc_call *call, enum auth_need need,
+                                         const struct lease *l);
+/* As access_to_keys; a refusal is answered, too. */
 MUST_USE bool access_allows(struct api *a, struct rpc_call *call, enum auth_need need,
                             struct slice key, struct slice range_end);
 MUST_USE bool access_allows_txn(struct api *a, struct rpc_call *call,

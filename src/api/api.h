@@ -11,14 +11,18 @@
 #include "rpc/rpc.h"
 #include "state/state.h"
 
-#define API_REQUEST_MS_MAX   7000u       /* etcd's: 5 s and two election timeouts */
-#define API_PIN_MS_MAX       30000u      /* an answer that is read more slowly than this, … */
-#define API_PIN_BYTES_PER_MS 1024u       /* … at so many bytes a millisecond, is cut off */
-#define API_WHOLE_BYTES_MAX  (32u << 10) /* range answers up to this are built at once */
-#define API_LAZY_RANGES_MAX  16384u      /* answers being streamed at once */
-#define API_HASHES_MAX       16u         /* HashKV requests in progress */
+#define API_REQUEST_MS_MAX   7000u        /* etcd's: 5 s and two election timeouts */
+#define API_PIN_MS_MAX       30000u       /* an answer that is read more slowly than this, … */
+#define API_PIN_BYTES_PER_MS 1024u        /* … at so many bytes a millisecond, is cut off */
+#define API_WHOLE_BYTES_MAX  (32u << 10)  /* range answers up to this are built at once */
+#define API_LAZY_RANGES_MAX  16384u       /* answers being streamed at once */
+#define API_RANGE_PART_BYTES (128u << 10) /* of a RangeStream's message, and one pair more */
+#define API_HASHES_MAX       16u          /* HashKV requests in progress */
+#define API_VIEWS_MAX        4u           /* Snapshot and Hash requests in progress */
 
-#define API_PASSWORDS_MAX 256u /* passwords and tokens that the pool works on */
+#define API_PASSWORDS_MAX 256u     /* passwords and tokens that the pool works on */
+#define API_LEASE_TTL_MIN 2        /* seconds: etcd's, one and a half election timeouts of 1 s */
+#define API_LEASES_MAX    1000000u /* above, none is granted: each costs some 200 bytes of memory */
 
 struct api;
 struct jwt;
@@ -43,13 +47,15 @@ struct api_member {
 struct api_options {
     struct env *env;
     uint64_t cluster_id;
-    struct storage *storage; /* for sizes only */
+    struct storage *storage; /* for sizes and snapshots */
+    const char *spool_dir;   /* where a snapshot lies while it is sent */
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;
     bool compact_by_revision;   /* --auto-compaction-mode */
     int64_t compact_retention;  /* revisions, or ns; 0: never by itself */
     int64_t quota_bytes;        /* as Status shows it */
+    int64_t lease_ttl_min;      /* seconds: shorter leases are made so long; 0: API_LEASE_TTL_MIN */
     const char *etcd_version;   /* "3.7.0": what clients are told */
     uint64_t watch_progress_ns; /* how often quiet watches are told the revision; more than 0 */
     struct http_budget *budget;
@@ -70,6 +76,10 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum);
 /* Refuses what is still waiting (etcd's "server stopped"), then frees. After quorum_free, which
  * ends the reads that wait for it. */
 void api_free(struct api *a);
+
+/* Consensus has started, and what the log held is applied: if this member leads, the leases' time
+ * counts from now on. Once. */
+void api_lead(struct api *a);
 
 struct http_handler *api_handler(struct api *a);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */

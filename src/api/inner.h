@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/compactor.h"
 #include "api/waiting.h"
+#include "base/metric.h"
 #include "state/alarm.h"
 #include "state/downgrade.h"
 
@@ -12,6 +13,9 @@
 
 enum health_type { HEALTH_LIVEZ, HEALTH_READYZ, HEALTH_TYPES };
 #define HEALTH_CHECKS 4
+
+/* Entries that are counted apart: from RAFT_REQUEST_PUT to RAFT_REQUEST_ALARM. */
+#define APPLY_KINDS 7
 
 struct api {
     struct api_options opt;
@@ -27,10 +31,13 @@ struct api {
     struct list reads;    /* struct read that waits for quorum, oldest first */
     struct list hashing;  /* HashKV calls in progress */
     size_t hashing_n;
+    struct list views; /* Snapshot and Hash calls */
+    size_t views_n;
     struct timer overdue;
     struct compactor *compactor;
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
+    struct list range_streams;
     size_t pool_jobs;               /* of auth.c, on their way */
     atomic_bool closing;            /* they need not be done any more */
     struct kept_token *kept_tokens; /* of tokens.c */
@@ -43,6 +50,7 @@ struct api {
         uint64_t success, error;
         bool passed; /* the last time */
     } health[HEALTH_TYPES][HEALTH_CHECKS];
+    struct metric_histogram applies[APPLY_KINDS][2]; /* how long; failed, and succeeded */
     bool no_space;
     bool damaged;                 /* a read met what storage cannot have been given */
     char read_only[ERR_TEXT_MAX]; /* "" while writing works */
@@ -74,20 +82,48 @@ void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct sl
  * to take or free. */
 void api_propose_then(struct api *a, struct rpc_call *call, uint32_t field, struct slice request,
                       void (*then)(void *arg, struct state_reply *reply), void *arg);
+/* Propose an entry of the server's own, for which there is always quota. ETCD_OK: done runs once,
+ * later; applied is false when the entry was dropped, or the server stops. Else nothing follows. */
+MUST_USE enum etcd_error api_propose_own(struct api *a, uint32_t field, struct slice request,
+                                         void (*done)(void *arg, bool applied), void *arg);
+
+/* Propose an entry of the server's own, whose outcome nobody waits for. */
+void api_propose_alone(struct api *a, uint32_t field, const struct wire_message *m,
+                       const void *request);
+/* Answer those whose time limit has passed; and, at the end, everybody. */
+void api_give_up_writes(struct api *a, uint64_t now);
+void api_stop_writes(struct api *a);
+void api_give_up_reads(struct api *a, uint64_t now);
+/* The time limit of what begins to wait now. */
+uint64_t api_due(struct api *a);
 
 /* Run fn once a linearizable read may; it answers the call. */
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
 
+/* Refuse as the Lock and Election services do. */
+void lock_refuse(struct rpc_call *call, const char *text);
+
+/* Leases begin to end: this member leads. */
+void lease_lead(struct api *a);
 /* Why the quota is used up, and by which prefixes; valid until the next call. */
 const char *api_explain_space(struct api *a);
 /* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
 const char *api_cluster_version(const struct api *a);
 
 void api_stop_hashing(struct api *a);
+void api_begin_views(struct api *a); /* storage has more than before */
+void api_stop_views(struct api *a);
+
+/* A place among API_LAZY_RANGES_MAX, and so many bytes of the budget, while there are any. */
+MUST_USE bool api_take_range_place(struct api *a, size_t bytes);
+void api_give_range_place(struct api *a, size_t bytes);
+void api_stop_range_streams(struct api *a);
 
 /* methods (rpc_method.serve) */
 void serve_range(void *arg, struct rpc_call *call, struct slice message);
+void serve_range_stream(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops api_range_stream;
 void serve_put(void *arg, struct rpc_call *call, struct slice message);
 void serve_delete_range(void *arg, struct rpc_call *call, struct slice message);
 void serve_txn(void *arg, struct rpc_call *call, struct slice message);
@@ -96,6 +132,21 @@ void serve_auth(void *arg, struct rpc_call *call, struct slice message);
 void serve_authenticate(void *arg, struct rpc_call *call, struct slice message);
 void serve_user_add(void *arg, struct rpc_call *call, struct slice message);
 void serve_user_change_password(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_grant(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_revoke(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_time_to_live(void *arg, struct rpc_call *call, struct slice message);
+void serve_lease_leases(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops lease_keep_alive;
+void serve_lock(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops lock_ops;
+void serve_unlock(void *arg, struct rpc_call *call, struct slice message);
+void serve_campaign(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops campaign_ops;
+void serve_proclaim(void *arg, struct rpc_call *call, struct slice message);
+void serve_leader(void *arg, struct rpc_call *call, struct slice message);
+void serve_observe(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops observe_ops;
+void serve_resign(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_add(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_remove(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_update(void *arg, struct rpc_call *call, struct slice message);
@@ -103,12 +154,18 @@ void serve_member_promote(void *arg, struct rpc_call *call, struct slice message
 void serve_alarm(void *arg, struct rpc_call *call, struct slice message);
 void serve_defragment(void *arg, struct rpc_call *call, struct slice message);
 void serve_downgrade(void *arg, struct rpc_call *call, struct slice message);
+void serve_hash(void *arg, struct rpc_call *call, struct slice message);
 void serve_hash_kv(void *arg, struct rpc_call *call, struct slice message);
 void serve_move_leader(void *arg, struct rpc_call *call, struct slice message);
+void serve_snapshot(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops api_snapshot_stream;
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
 void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
+
+extern const struct rpc_method api_methods[];
+extern const size_t api_method_count;
 
 /* routes (rpc_route.serve) */
 void serve_health(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
@@ -117,6 +174,11 @@ void serve_metrics(void *arg, const struct rpc_http_request *req, struct rpc_htt
 void serve_one_check(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
 void serve_readyz(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out);
 
+void routes_open(struct api *a); /* the servers of the peer and metrics URLs */
+void routes_close(struct api *a);
+
+/* A client's entry was applied; begun_ns: when that began. */
+void metrics_applied(struct api *a, struct slice entry, uint64_t begun_ns, bool success);
 /* How often each check was run, and with what result, as text for Prometheus. */
 void health_metrics(const struct api *a, struct buf *out);
 

@@ -48,12 +48,9 @@ static enum http_pull pull_range(struct http_source *source, struct buf *out, si
  * API_LAZY_RANGES_MAX. */
 static void let_go(struct lazy_range *l)
 {
-    struct http_budget *budget = l->api->opt.budget;
     kv_range_close(&l->range);
     buf_fini(&l->header);
-    if (budget)
-        budget->used -= l->charged;
-    l->api->lazy_ranges--;
+    api_give_range_place(l->api, l->charged);
 }
 
 static void release_range(struct http_source *source)
@@ -75,8 +72,7 @@ static void range_expired(struct timer *t)
     l->expired = true;
 }
 
-/* Is there a place, and memory, for one more? */
-static bool take_place(struct api *a, size_t bytes)
+bool api_take_range_place(struct api *a, size_t bytes)
 {
     struct http_budget *budget = a->opt.budget;
     if (a->lazy_ranges >= API_LAZY_RANGES_MAX || (budget && budget->used + bytes > budget->max))
@@ -87,12 +83,19 @@ static bool take_place(struct api *a, size_t bytes)
     return true;
 }
 
+void api_give_range_place(struct api *a, size_t bytes)
+{
+    if (a->opt.budget)
+        a->opt.budget->used -= bytes;
+    a->lazy_ranges--;
+}
+
 static void reply_lazily(struct api *a, struct rpc_call *call, struct kv_range *range,
                          const struct pb_response_header *header)
 {
     static const struct http_source_ops ops = {pull_range, release_range};
     size_t bytes = sizeof(struct lazy_range) + kv_range_held(range);
-    if (!take_place(a, bytes)) {
+    if (!api_take_range_place(a, bytes)) {
         kv_range_close(range);
         rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
                       "too many large answers are being sent at once; use limit, or try again");

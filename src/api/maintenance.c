@@ -1,5 +1,6 @@
 /* The Maintenance service (etcd's rpc.proto), but for Snapshot (snapshot.c). */
 #include "api/inner.h"
+#include "env/metrics.h"
 #include "kv/hash.h"
 #include "wire/raft_request.h"
 
@@ -91,9 +92,11 @@ void serve_defragment(void *arg, struct rpc_call *call, struct slice message)
 {
     struct pb_defragment_request r;
     struct pb_defragment_response out = {0};
-    (void)arg;
-    if (api_decode(call, &wire_defragment_request, message, &r))
-        api_reply(call, &wire_defragment_response, &out);
+    struct api *a = arg;
+    if (!api_decode(call, &wire_defragment_request, message, &r))
+        return;
+    env_observe_ns(a->opt.env, backend_defrag, 0); /* nothing is to do */
+    api_reply(call, &wire_defragment_response, &out);
 }
 
 /* ---- HashKV ---- */
@@ -103,6 +106,7 @@ struct hash_call {
     struct list link; /* in hashing */
     struct api *api;
     struct rpc_call *call;
+    uint64_t begun_ns;
 };
 
 static void reply_hash(struct api *a, struct rpc_call *call, const struct kv_hash_value *v)
@@ -121,6 +125,7 @@ static void hash_done(struct kv_hash *hash, enum rc rc)
     list_remove(&h->link);
     h->api->hashing_n--;
     if (rc == RC_OK) {
+        env_observe_ns(h->api->opt.env, hash_rev, env_now_ns(h->api->opt.env) - h->begun_ns);
         reply_hash(h->api, h->call, &hash->value);
         return;
     }
@@ -143,6 +148,7 @@ void serve_hash_kv(void *arg, struct rpc_call *call, struct slice message)
     h->hash.done = hash_done;
     h->api = a;
     h->call = call;
+    h->begun_ns = env_now_ns(a->opt.env);
     enum etcd_error e = kv_hash_begin(state_kv(a->state), r.revision, &h->hash, &known);
     if (e != ETCD_OK) {
         rpc_fail_etcd(call, e, NULL);

@@ -2,8 +2,14 @@
 #include "env/metrics.h"
 
 #include "api/inner.h"
+#include "kv/watch.h"
+#include "state/auth.h"
+#include "state/lessor.h"
+#include "wire/raft_request.h"
 
 #include <stdio.h>
+
+#define SLOW_APPLY_NS ((uint64_t)100 * NS_PER_MS) /* etcd's --warning-apply-duration */
 
 static void set_storage(const struct api *a, struct metrics *m)
 {
@@ -20,7 +26,25 @@ static void set_storage(const struct api *a, struct metrics *m)
     m->open_reads = stats.pins;
     m->pinned_revisions = stats.pins;
     m->unflushed_bytes = state_unflushed_bytes(a->state);
+    m->auth_revision = auth_revision(state_auth(a->state));
     m->quota_bytes = a->opt.quota_bytes > 0 ? (uint64_t)a->opt.quota_bytes : 0;
+}
+
+static void set_watches(const struct api *a, struct metrics *m)
+{
+    struct watch_stats stats;
+    watch_stats(state_kv(a->state), &stats);
+    m->watchers = stats.watchers;
+    m->slow_watchers = stats.slow;
+    m->events = stats.events; /* batches, mostly of one event */
+    m->watch_streams = rpc_server_calls_of(a->rpc, SLICE_LIT("/etcdserverpb.Watch/Watch"));
+}
+
+static void set_leases(const struct api *a, struct metrics *m)
+{
+    const struct lessor *l = state_lessor(a->state);
+    m->leases_renewed = l->counts.renewed;
+    m->leases_expired = l->counts.expired;
 }
 
 static void set_consensus(const struct api *a, struct metrics *m)
@@ -43,6 +67,46 @@ static void set_edge(const struct api *a, struct metrics *m)
     }
     m->open_calls = rpc_server_calls(a->rpc);
 }
+
+/* ---- Applying ---- */
+
+_Static_assert(RAFT_REQUEST_ALARM - RAFT_REQUEST_PUT + 1 == APPLY_KINDS, "a row for each");
+
+void metrics_applied(struct api *a, struct slice entry, uint64_t begun_ns, bool success)
+{
+    uint64_t ns = env_now_ns(a->opt.env) - begun_ns;
+    struct raft_request r;
+    if (ns > SLOW_APPLY_NS)
+        env_count(a->opt.env, slow_applies, 1);
+    if (raft_request_parse(entry, &r) != RC_OK || r.field < RAFT_REQUEST_PUT ||
+        r.field > RAFT_REQUEST_ALARM)
+        return;
+    struct metric_histogram *h = &a->applies[r.field - RAFT_REQUEST_PUT][success];
+    h->buckets = &metric_buckets_apply;
+    metric_observe_ns(h, ns);
+}
+
+static void write_applies(const struct api *a, struct buf *out)
+{
+    static const char *const ops[APPLY_KINDS] = {
+        "Put", "DeleteRange", "Txn", "Compaction", "LeaseGrant", "LeaseRevoke", "Alarm",
+    };
+    const char *name = "etcd_server_apply_duration_seconds";
+    metric_family(out, name, METRIC_HISTOGRAM,
+                  "The latency distributions of v2 apply called by backend.");
+    for (size_t i = 0; i < APPLY_KINDS; i++) {
+        for (int success = 0; success < 2; success++) {
+            const struct metric_histogram *h = &a->applies[i][success];
+            char labels[96];
+            snprintf(labels, sizeof(labels), "op=\"%s\",success=\"%s\",version=\"v3\"", ops[i],
+                     success ? "true" : "false");
+            if (h->buckets) /* as in etcd: only what has happened */
+                metric_sample_histogram(out, name, labels, h);
+        }
+    }
+}
+
+/* ---- Text ---- */
 
 /* A gauge that is 1, and says something by its label. */
 static void write_word(struct buf *out, const char *name, const char *label, const char *value,
@@ -85,11 +149,14 @@ void serve_metrics(void *arg, const struct rpc_http_request *req, struct rpc_htt
     out->content_type = METRIC_CONTENT_TYPE;
     if (m) {
         set_storage(a, m);
+        set_watches(a, m);
+        set_leases(a, m);
         set_consensus(a, m);
         set_edge(a, m);
         metrics_write(m, &out->body);
     }
     write_words(a, &out->body);
+    write_applies(a, &out->body);
     health_metrics(a, &out->body);
     rpc_server_metrics(a->rpc, &out->body);
     if (a->opt.process_metrics)

@@ -65,3 +65,32 @@ const struct rpc_route api_routes[] = {
 };
 const size_t api_route_count = ARRAY_LEN(api_routes);
 const size_t api_metrics_route_count = ARRAY_LEN(api_routes) - 1;
+
+/* ---- Ports that have routes and nothing else ---- */
+
+void routes_open(struct api *a)
+{
+    struct rpc_options opt = {.env = a->opt.env, .arg = a, .budget = a->opt.budget};
+    opt.routes = api_routes;
+    opt.route_count = api_metrics_route_count;
+    a->metrics_rpc = rpc_server_new(&opt);
+    opt.routes = api_peer_routes;
+    opt.route_count = api_peer_route_count;
+    a->peer_rpc = rpc_server_new(&opt);
+}
+
+void routes_close(struct api *a)
+{
+    rpc_server_free(a->peer_rpc);
+    rpc_server_free(a->metrics_rpc);
+}
+
+struct http_handler *api_peer_handler(struct api *a)
+{
+    return rpc_server_handler(a->peer_rpc);
+}
+
+struct http_handler *api_metrics_handler(struct api *a)
+{
+    return rpc_server_handler(a->metrics_rpc);
+}

@@ -1,6 +1,6 @@
 #include "api/watch.h"
 
-#include "api/inner.h"
+#include "api/access.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "kv/watch.h"
@@ -35,18 +35,6 @@ struct watch_stream {
     struct timer retry; /* watches were stopped, and no drained will come */
     uint64_t interval_ns;
 };
-
-/* May the call's user read, and so watch, what is in [key, range_end)? All that anybody may do is
- * asked here. This version has no users. */
-static enum etcd_error may_watch(const struct api *a, const struct rpc_call *call, struct slice key,
-                                 struct slice range_end)
-{
-    (void)a;
-    (void)call;
-    (void)key;
-    (void)range_end;
-    return ETCD_OK;
-}
 
 /* ---- What is sent ---- */
 
@@ -270,7 +258,7 @@ static const char *judge(struct watch_stream *s, const struct pb_watch_create_re
     bool open_end = r->range_end.n == 1 && r->range_end.p[0] == 0;
     if (r->start_revision < 0)
         return etcd_error_text(ETCD_COMPACTED);
-    enum etcd_error e = may_watch(s->api, s->call, r->key, r->range_end);
+    enum etcd_error e = access_to_keys(s->api, s->call, AUTH_READ, r->key, r->range_end);
     if (e != ETCD_OK) {
         snprintf(text, ERR_TEXT_MAX, "rpc error: code = %s desc = %s",
                  grpc_code_name(etcd_error_code(e)), etcd_error_text(e));

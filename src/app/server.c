@@ -251,10 +251,7 @@ static void compute_ids(struct server *s)
     const struct conf *c = s->conf;
     s->peer_urls = url_texts(&c->initial_advertise_peer_urls);
     s->client_urls = url_texts(&c->advertise_client_urls);
-    s->member_id =
-        ids_member(s->peer_urls, c->initial_advertise_peer_urls.n, c->initial_cluster_token);
-    uint64_t members[1] = {s->member_id};
-    s->cluster_id = ids_cluster(members, 1);
+    ids_of(c, &s->member_id, &s->cluster_id);
 }
 
 static uint64_t token_ttl_ns(const struct conf *c)
@@ -291,15 +288,34 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
     return rc;
 }
 
+/* As many milliseconds as fit; 0 for what is not positive: the default. */
+static uint32_t milliseconds(int64_t ns)
+{
+    uint64_t ms = ns > 0 ? ((uint64_t)ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+/* etcd's: one and a half election timeouts, in whole heartbeats, rounded up to seconds. */
+static int64_t lease_ttl_min(const struct conf *c)
+{
+    uint64_t ticks = c->election_timeout_ms / c->heartbeat_interval_ms;
+    uint64_t ms = 3 * ticks / 2 * c->heartbeat_interval_ms;
+    return (int64_t)((ms + 999) / 1000);
+}
+
 static void make_api(struct server *s)
 {
     const struct conf *c = s->conf;
     s->budget.max = HTTP_BUDGET;
     s->http_limits.streams = c->max_concurrent_streams;
+    s->http_limits.keepalive_ms = milliseconds(c->grpc_keepalive_interval_ns);
+    s->http_limits.keepalive_timeout_ms = milliseconds(c->grpc_keepalive_timeout_ns);
+    s->http_limits.ping_min_ms = milliseconds(c->grpc_keepalive_min_time_ns);
     s->api = api_new(&(struct api_options){
         .env = s->env,
         .cluster_id = s->cluster_id,
         .storage = s->storage,
+        .spool_dir = s->dir.root,
         .member = {.id = s->member_id,
                    .name = c->name,
                    .peer_urls = s->peer_urls,
@@ -311,6 +327,7 @@ static void make_api(struct server *s)
         .compact_by_revision = c->auto_compaction_mode == CONF_COMPACT_REVISION,
         .compact_retention = c->auto_compaction,
         .quota_bytes = c->quota_backend_bytes,
+        .lease_ttl_min = lease_ttl_min(c),
         .etcd_version = CONF_ETCD_VERSION,
         .watch_progress_ns = (uint64_t)c->watch_progress_ns,
         .budget = &s->budget,
@@ -366,6 +383,8 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
                                                     .conf_index = restored->conf_index,
                                                     .conf = buf_slice(&restored->conf)},
                           err);
+    if (rc == RC_OK)
+        api_lead(s->api);
     buf_fini(&address);
     return rc;
 }

@@ -114,8 +114,8 @@ struct conf {
     int64_t auto_compaction;         /* what it says: ns, or revisions; 0: never by itself */
     uint64_t snapshot_count;         /* entries between two raft snapshots; never 0 */
     uint32_t max_concurrent_streams;
-    int64_t grpc_keepalive_min_time_ns; /* 0 or less: not enforced */
-    int64_t grpc_keepalive_interval_ns; /* 0 or less: none */
+    int64_t grpc_keepalive_min_time_ns; /* 0 or less, as in etcd: gRPC's own default */
+    int64_t grpc_keepalive_interval_ns;
     int64_t grpc_keepalive_timeout_ns;
     uint64_t heartbeat_interval_ms; /* no effect with one voter */
     uint64_t election_timeout_ms;   /* 5 heartbeats or more, at most 50 s */

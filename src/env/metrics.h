@@ -36,8 +36,6 @@
     X(events, COUNTER, "etcd_debugging_mvcc_events_total",                                         \
       "Total number of events sent by this member.")                                               \
     X(keys, UNTYPED, "etcd_debugging_mvcc_keys_total", "Total number of keys.")                    \
-    X(pending_events, UNTYPED, "etcd_debugging_mvcc_pending_events_total",                         \
-      "Total number of pending events to be sent.")                                                \
     X(slow_watchers, UNTYPED, "etcd_debugging_mvcc_slow_watcher_total",                            \
       "Total number of unsynced slow watchers.")                                                   \
     X(put_bytes, GAUGE, "etcd_debugging_mvcc_total_put_size_in_bytes",                             \

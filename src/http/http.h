@@ -5,8 +5,8 @@
  * a response with headers, a body that is pulled in pieces, and trailers. So /version and gRPC
  * routes are written once. Sans I/O: bytes in by feed, bytes out by emit; deadlines by env timers.
  *
- * Everything a peer sends meets a named limit here (struct http_limits, docs/ARCHITECTURE.md,
- * Limits). RFC 9110, 9112 (HTTP/1.1), 9113 (HTTP/2), 7541 (HPACK). */
+ * Everything a peer sends meets a named limit here (struct http_limits, docs/LIMITS.md). RFC 9110,
+ * 9112 (HTTP/1.1), 9113 (HTTP/2), 7541 (HPACK). */
 #ifndef MOAT_HTTP_HTTP_H
 #define MOAT_HTTP_HTTP_H
 
@@ -126,13 +126,20 @@ struct slice http_conn_peer(const struct http_conn *c); /* "127.0.0.1:54321", fo
 #define HTTP_WINDOW_DEFAULT    (1u << 20) /* bytes a stream may send ahead of being consumed */
 #define HTTP_WINDOW_MAX        (1u << 28) /* more is cut: four times it must be a window, too */
 
+#define HTTP_KEEPALIVE_MS         7200000u /* a quiet HTTP/2 connection is pinged (gRPC's default) */
+#define HTTP_KEEPALIVE_TIMEOUT_MS 20000u   /* … and ended, if nothing comes back */
+#define HTTP_PING_MIN_MS          300000u  /* between PINGs of a peer; the third too soon: GOAWAY */
+
 struct http_limits {
     uint32_t streams;
     uint32_t header_list;
     uint32_t resets_per_s;
     uint32_t preface_ms;
     uint32_t idle_ms; /* HTTP/1 between requests, HTTP/2 without streams; 0: for ever */
-    uint32_t window;  /* receive window of a stream, bytes; 0: 1 MiB; a connection has 4 times it */
+    uint32_t keepalive_ms;
+    uint32_t keepalive_timeout_ms;
+    uint32_t ping_min_ms;
+    uint32_t window; /* receive window of a stream, bytes; 0: 1 MiB; a connection has 4 times it */
 };
 
 /* Memory that waits in connections (requests half read, responses half sent), for one server. */

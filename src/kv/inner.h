@@ -45,6 +45,9 @@ struct kv {
     int64_t flushed; /* every revision up to it is in storage's view */
     bool flush_out;
 
+    void (*on_lease)(void *arg, struct slice key, int64_t lease);
+    void *on_lease_arg;
+
     int64_t compacted; /* reads below are refused; -1: never compacted */
     int64_t swept;     /* sweep finished and flushed up to here */
     struct list pins;  /* ranges that are read lazily */

@@ -8,6 +8,13 @@
 
 #include <stdlib.h>
 
+static void no_leases(void *arg, struct slice key, int64_t lease)
+{
+    (void)arg;
+    (void)key;
+    (void)lease;
+}
+
 struct kv *kv_new(struct env *env, struct storage *storage)
 {
     struct kv *kv = mem_zalloc(sizeof(*kv));
@@ -19,6 +26,7 @@ struct kv *kv_new(struct env *env, struct storage *storage)
     kv->compacted = -1;
     kv->swept = -1;
     list_init(&kv->pins);
+    kv_on_lease(kv, no_leases, NULL);
     watches_init(&kv->watches, env);
     list_init(&kv->hashing);
     return kv;
@@ -34,6 +42,12 @@ void kv_free(struct kv *kv)
     buf_fini(&kv->sweep.deletes);
     buf_fini(&kv->sweep.out);
     free(kv);
+}
+
+void kv_on_lease(struct kv *kv, void (*fn)(void *arg, struct slice key, int64_t lease), void *arg)
+{
+    kv->on_lease = fn;
+    kv->on_lease_arg = arg;
 }
 
 struct restore {
@@ -71,6 +85,7 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
     else
         r->rc = index_restore_put(r->kv->index, pair.key, r->at, pair.create_revision, pair.version,
                                   size_in_answer(encoded.n));
+    r->kv->on_lease(r->kv->on_lease_arg, pair.key, tombstone ? 0 : pair.lease);
     return r->rc == RC_OK;
 }
 
@@ -154,6 +169,7 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
     codec_key_value_store(at, &pair);
     ring_seal_last(&kv->ring);
     index_put(kv->index, key, rev, size);
+    kv->on_lease(kv->on_lease_arg, key, lease);
 }
 
 static void delete_one(struct kv *kv, struct slice key)
@@ -167,6 +183,7 @@ static void delete_one(struct kv *kv, struct slice key)
     ring_seal_last(&kv->ring);
     enum rc rc = index_tombstone(kv->index, key, rev);
     must(rc == RC_OK);
+    kv->on_lease(kv->on_lease_arg, key, 0);
 }
 
 /* The index range of a key and range_end that is not empty. */

@@ -27,6 +27,10 @@ struct kv;
 struct kv *kv_new(struct env *env, struct storage *storage);
 void kv_free(struct kv *kv);
 
+/* Say of each key that is put or deleted, also while restoring, which lease its pair names from now
+ * on (0: none). Set once, first; fn must not touch the key space. */
+void kv_on_lease(struct kv *kv, void (*fn)(void *arg, struct slice key, int64_t lease), void *arg);
+
 /* What a flush keeps beside the revisions. */
 struct kv_marks {
     int64_t revision;  /* current */

@@ -13,8 +13,11 @@ static void deadline_passed(struct timer *t);
 /* The token lives as long as the call; the arena of a call with many messages does not. */
 static void keep_token(struct rpc_call *call, struct slice token)
 {
+    struct slice bearer = SLICE_LIT("Bearer ");
     if (!token.p)
         return;
+    if (slice_has_prefix(token, bearer))
+        token = slice_skip(token, bearer.n);
     if (call_takes_one(call)) {
         call->token = arena_copy(&call->arena, token);
         return;

@@ -72,6 +72,18 @@ void counts_handle(struct rpc_call *call, enum grpc_code code)
         metric_observe_ns(&m->seconds, env_now_ns(call->server->opt.env) - call->in.begun_ns);
 }
 
+size_t rpc_server_calls_of(const struct rpc_server *s, struct slice path)
+{
+    const struct rpc_method *method = request_method(s, path);
+    if (!method)
+        return 0;
+    const struct method_counts *m = &s->counts->v[method - s->opt.methods];
+    uint64_t open = m->started;
+    for (unsigned code = 0; code < CODES; code++)
+        open -= m->handled[code];
+    return (size_t)open;
+}
+
 /* ---- Text ---- */
 
 /* grpc_method="Put",grpc_service="etcdserverpb.KV",grpc_type="unary" */

@@ -1,6 +1,7 @@
 #include "rpc/gateway.h"
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "rpc/access.h"
 #include "wire/json_decode.h"
 
@@ -157,7 +158,8 @@ static void deliver(struct gateway *g)
     char why[JSON_WHY_MAX];
     size_t max = g->server->opt.message_max;
     enum rc rc = json_decode(g->route->request, buf_slice(&g->text), &message, why);
-    buf_fini(&g->text);
+    secret_buf_fini(&g->text); /* it may have had a password */
+    ;
     g->span = (struct json_span){0};
     if (rc != RC_OK) {
         reject(g, GRPC_INVALID_ARGUMENT, why);
@@ -169,7 +171,7 @@ static void deliver(struct gateway *g)
         g->deaf = call_takes_one(g->call);
         rpc_call_feed(g->call, buf_slice(&message));
     }
-    buf_fini(&message);
+    secret_buf_fini(&message);
 }
 
 static bool text_is_bearable(struct gateway *g)
@@ -236,7 +238,7 @@ void gateway_close(struct gateway *g)
     struct http_budget *budget = g->server->opt.budget;
     stop_listening(g);
     gateway_out_drop(g);
-    buf_fini(&g->text);
+    secret_buf_fini(&g->text);
     if (budget)
         budget->used -= g->text_charged;
     free(g);

@@ -78,14 +78,11 @@ static bool refuse_headers(struct http_stream *stream, const struct http_request
     return false;
 }
 
-/* As etcd takes it: from either name, "token" first, with or without "Bearer ". */
+/* etcd takes it from either name. */
 static struct slice token_of(const struct http_request *request)
 {
-    struct slice bearer = SLICE_LIT("Bearer ");
     struct slice token = http_request_header(request, "token");
-    if (!token.p)
-        token = http_request_header(request, "authorization");
-    return slice_has_prefix(token, bearer) ? slice_skip(token, bearer.n) : token;
+    return token.p ? token : http_request_header(request, "authorization");
 }
 
 struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,

@@ -39,7 +39,8 @@ struct rpc_call {
     /* For what decoding needs. Freed when the call is answered for good; of a method that takes
      * several messages, after each of them. */
     struct arena arena;
-    struct slice token; /* metadata "token", or "authorization" without "Bearer "; p NULL: none. As long as the call */
+    struct slice token; /* metadata "token", or "authorization" without "Bearer "; p NULL: none. As
+                           long as the call */
     void *user;         /* a streaming method's own; NULL at first */
     struct call_inner { /* rpc's own */
         const struct rpc_carrier_ops *ops;
@@ -89,7 +90,7 @@ struct rpc_method {
      * several, see stream. */
     void (*serve)(void *arg, struct rpc_call *call, struct slice message);
     const struct rpc_stream_ops *stream; /* NULL: there is one answer */
-    bool secret; /* its request is wiped when the call is over */
+    bool secret;                         /* its request is wiped when the call is over */
 };
 
 /* Answer with a message. A body begins with RPC_FRAME_LEN bytes for the frame (rpc_body_begin); it
@@ -222,7 +223,7 @@ struct rpc_options {
     size_t gateway_count;
     bool gateway_v3alpha; /* serve it under /v3alpha/, too, as etcd 3.2 did */
     struct rpc_access access;
-    void *arg;                  /* for methods and routes */
+    void *arg; /* for methods and routes */
     /* Asked before a method gets a message. False: the call was refused. NULL: all may pass. */
     bool (*admit)(void *arg, struct rpc_call *call, struct slice message);
     size_t message_max;         /* bytes of one request message; 0: 2 MiB */
@@ -233,7 +234,8 @@ struct rpc_options {
 struct rpc_server *rpc_server_new(const struct rpc_options *opt);
 void rpc_server_free(struct rpc_server *s); /* no call may be open */
 struct http_handler *rpc_server_handler(struct rpc_server *s);
-size_t rpc_server_calls(const struct rpc_server *s); /* open ones */
+size_t rpc_server_calls(const struct rpc_server *s);                       /* open ones */
+size_t rpc_server_calls_of(const struct rpc_server *s, struct slice path); /* of one method */
 /* Append what is counted of each method (grpc_server_started_total …), as text for Prometheus. */
 void rpc_server_metrics(const struct rpc_server *s, struct buf *out);
 

@@ -25,7 +25,8 @@ enum etcd_error alarm_refusal(const struct state *s, uint32_t field, size_t cost
         return ETCD_OK;
     bool changes = field == RAFT_REQUEST_PUT || field == RAFT_REQUEST_DELETE_RANGE ||
                    field == RAFT_REQUEST_TXN || field == RAFT_REQUEST_COMPACTION ||
-                   field == RAFT_REQUEST_LEASE_GRANT || field == RAFT_REQUEST_LEASE_REVOKE;
+                   field == RAFT_REQUEST_LEASE_GRANT || field == RAFT_REQUEST_LEASE_REVOKE ||
+                   field == RAFT_REQUEST_LEASE_EXPIRE;
     if (changes && state_has_alarm(s, PB_ALARM_TYPE_CORRUPT))
         return ETCD_CORRUPT;
     if (cost > 0 && state_has_alarm(s, PB_ALARM_TYPE_NOSPACE))

@@ -6,12 +6,9 @@
 #include "base/secret.h"
 #include "base/wr.h"
 #include "state/auth_inner.h"
+#include "state/meta.h"
 
 #include <stdlib.h>
-
-/* etcd's names for the two in its meta bucket */
-#define KEY_ENABLED  "authEnabled"
-#define KEY_REVISION "authRevision"
 
 #define ROOT SLICE_LIT("root") /* a user and a role */
 
@@ -56,9 +53,9 @@ static enum rc load_number(struct storage *storage, const char *key, uint64_t *o
 enum rc auth_restore(struct auth *a, struct storage *storage, struct err *err)
 {
     uint64_t enabled = 0;
-    enum rc rc = load_number(storage, KEY_ENABLED, &enabled);
+    enum rc rc = load_number(storage, META_AUTH_ENABLED, &enabled);
     if (rc == RC_OK)
-        rc = load_number(storage, KEY_REVISION, &a->revision);
+        rc = load_number(storage, META_AUTH_REVISION, &a->revision);
     if (rc == RC_OK)
         rc = auth_table_load(&a->users, storage);
     if (rc == RC_OK)
@@ -95,7 +92,7 @@ static void move_on(struct auth *a)
 {
     a->revision++;
     a->changes++;
-    store_number(a, KEY_REVISION, a->revision);
+    store_number(a, META_AUTH_REVISION, a->revision);
 }
 
 static void forget_tokens(struct auth *a, struct slice user)
@@ -205,7 +202,7 @@ static enum etcd_error enable(struct applying *p, const void *request)
     if (!auth_has_role(&root->user, ROOT))
         return ETCD_ROOT_ROLE_NOT_EXIST;
     a->enabled = true;
-    store_number(a, KEY_ENABLED, 1);
+    store_number(a, META_AUTH_ENABLED, 1);
     return respond_header(p);
 }
 
@@ -215,7 +212,7 @@ static enum etcd_error disable(struct applying *p, const void *request)
     (void)request;
     if (a->enabled) {
         a->enabled = false;
-        store_number(a, KEY_ENABLED, 0);
+        store_number(a, META_AUTH_ENABLED, 0);
         move_on(a);
         if (a->tokens)
             simple_tokens_forget_all(a->tokens);

@@ -13,6 +13,7 @@
 #include "wire/status.h"
 
 struct auth;
+struct lease;
 struct state;
 
 /* Whose request it is, and the auth revision that he was known under; {0}: nobody. Borrows. */
@@ -46,6 +47,11 @@ uint64_t auth_revision(const struct auth *a);
 MUST_USE enum etcd_error auth_may(struct auth *a, const struct auth_who *who, enum auth_need need,
                                   struct slice key, struct slice range_end,
                                   struct auth_denial *why);
+
+/* May he touch every key that the lease has? Root may, whatever it has. NULL has none. */
+MUST_USE enum etcd_error auth_may_lease(struct auth *a, const struct auth_who *who,
+                                        enum auth_need need, const struct lease *l,
+                                        struct auth_denial *why);
 
 /* May he have this request of an entry (enum raft_request_field) carried out now? It decodes. */
 MUST_USE enum etcd_error auth_judge(struct state *s, const struct auth_who *who, uint32_t field,

@@ -74,10 +74,25 @@ enum etcd_error auth_may(struct auth *a, const struct auth_who *who, enum auth_n
     return e;
 }
 
+enum etcd_error auth_may_lease(struct auth *a, const struct auth_who *who, enum auth_need need,
+                               const struct lease *l, struct auth_denial *why)
+{
+    struct arena arena = {0};
+    enum etcd_error e = ETCD_OK;
+    if (!a->enabled || !l || l->key_n == 0 || may_rule(a, who) == ETCD_OK)
+        return ETCD_OK;
+    const struct slice *keys = lease_keys(l, &arena);
+    for (size_t i = 0; i < l->key_n && e == ETCD_OK; i++)
+        e = auth_may(a, who, need, keys[i], (struct slice){0}, why);
+    arena_fini(&arena);
+    return e;
+}
+
 /* ---- Requests ---- */
 
 struct judging {
     struct auth *a;
+    const struct leases *leases;
     const struct auth_who *who;
     struct auth_denial *why;
 };
@@ -88,10 +103,17 @@ static enum etcd_error may(struct judging *j, enum auth_need need, struct slice 
     return auth_may(j->a, j->who, need, key, range_end, j->why);
 }
 
+static enum etcd_error judge_lease(struct judging *j, int64_t id)
+{
+    return auth_may_lease(j->a, j->who, AUTH_WRITE, leases_find(j->leases, id), j->why);
+}
+
 static enum etcd_error judge_put(struct judging *j, const struct pb_put_request *r)
 {
     static const struct slice point = {0};
     enum etcd_error e = may(j, AUTH_WRITE, r->key, point);
+    if (e == ETCD_OK && r->lease != 0) /* who may not revoke a lease may not give it keys, either */
+        e = judge_lease(j, r->lease);
     if (e == ETCD_OK && r->prev_kv)
         e = may(j, AUTH_READ, r->key, point);
     return e;
@@ -164,6 +186,7 @@ static enum etcd_error judge_message(struct judging *j, uint32_t field, struct s
         struct pb_put_request put;
         struct pb_delete_range_request delete_range;
         struct pb_txn_request txn;
+        struct pb_lease_revoke_request revoke;
         struct pb_auth_user_get_request user_get;
         struct pb_auth_role_get_request role_get;
     } m;
@@ -174,6 +197,7 @@ static enum etcd_error judge_message(struct judging *j, uint32_t field, struct s
         {RAFT_REQUEST_PUT, &wire_put_request},
         {RAFT_REQUEST_DELETE_RANGE, &wire_delete_range_request},
         {RAFT_REQUEST_TXN, &wire_txn_request},
+        {RAFT_REQUEST_LEASE_REVOKE, &wire_lease_revoke_request},
         {RAFT_REQUEST_AUTH_USER_GET, &wire_auth_user_get_request},
         {RAFT_REQUEST_AUTH_ROLE_GET, &wire_auth_role_get_request},
     };
@@ -191,6 +215,8 @@ static enum etcd_error judge_message(struct judging *j, uint32_t field, struct s
         return judge_delete(j, &m.delete_range, false);
     case RAFT_REQUEST_TXN:
         return judge_txn(j, &m.txn);
+    case RAFT_REQUEST_LEASE_REVOKE:
+        return judge_lease(j, m.revoke.id);
     case RAFT_REQUEST_AUTH_USER_GET:
         return judge_user_get(j, &m.user_get);
     default:
@@ -201,7 +227,7 @@ static enum etcd_error judge_message(struct judging *j, uint32_t field, struct s
 enum etcd_error auth_judge_txn(struct state *s, const struct auth_who *who,
                                const struct pb_txn_request *r, struct auth_denial *why)
 {
-    struct judging j = {.a = s->auth, .who = who, .why = why};
+    struct judging j = {.a = s->auth, .leases = &s->leases, .who = who, .why = why};
     return s->auth->enabled ? judge_txn(&j, r) : ETCD_OK;
 }
 
@@ -216,7 +242,7 @@ static bool needs_root(uint32_t field)
 enum etcd_error auth_judge(struct state *s, const struct auth_who *who, uint32_t field,
                            struct slice request, struct auth_denial *why)
 {
-    struct judging j = {.a = s->auth, .who = who, .why = why};
+    struct judging j = {.a = s->auth, .leases = &s->leases, .who = who, .why = why};
     struct arena arena = {0};
     if (!s->auth->enabled)
         return ETCD_OK;

@@ -6,11 +6,9 @@
 #include "base/rd.h"
 #include "base/secret.h"
 #include "base/wr.h"
+#include "state/meta.h"
 
 #include <stdlib.h>
-
-#define ID_LEN  8
-#define CRC_LEN 4
 
 static const struct wire_message *message_of(const struct auth_table *t)
 {
@@ -93,12 +91,12 @@ struct auth_record *auth_table_find(const struct auth_table *t, struct slice nam
 
 static void store(struct auth_table *t, const struct auth_record *r)
 {
-    uint8_t key[ID_LEN];
+    uint8_t key[AUTH_ROW_KEY_LEN];
     struct buf value = {0};
     store_u64_big(key, r->id);
     buf_append_slice(&value, buf_slice(&r->bytes));
     buf_append_u32(&value, crc32c(0, buf_slice(&r->bytes)));
-    pending_put(t->pending, t->table, slice_of(key, ID_LEN), buf_slice(&value));
+    pending_put(t->pending, t->table, slice_of(key, AUTH_ROW_KEY_LEN), buf_slice(&value));
     secret_buf_fini(&value);
 }
 
@@ -124,13 +122,13 @@ void auth_table_put(struct auth_table *t, const void *message)
 
 void auth_table_delete(struct auth_table *t, struct slice name)
 {
-    uint8_t key[ID_LEN];
+    uint8_t key[AUTH_ROW_KEY_LEN];
     bool found;
     size_t at = place_of(t, name, &found);
     must(found);
     struct auth_record *r = t->v[at];
     store_u64_big(key, r->id);
-    pending_delete(t->pending, t->table, slice_of(key, ID_LEN));
+    pending_delete(t->pending, t->table, slice_of(key, AUTH_ROW_KEY_LEN));
     memmove(&t->v[at], &t->v[at + 1], (t->n - at - 1) * sizeof(struct auth_record *));
     t->n--;
     record_free(r);
@@ -146,10 +144,11 @@ static bool load_one(void *arg, struct slice key, struct slice value)
     struct loading *l = arg;
     struct auth_record *r = NULL;
     struct buf encoded = {0};
-    struct slice body = {value.p, value.n < CRC_LEN ? 0 : value.n - CRC_LEN};
+    struct slice body = {value.p, value.n < AUTH_ROW_CRC_LEN ? 0 : value.n - AUTH_ROW_CRC_LEN};
     bool found = false;
     l->rc = RC_CORRUPT;
-    if (key.n != ID_LEN || value.n < CRC_LEN || load_u32(value.p + body.n) != crc32c(0, body))
+    if (key.n != AUTH_ROW_KEY_LEN || value.n < AUTH_ROW_CRC_LEN ||
+        load_u32(value.p + body.n) != crc32c(0, body))
         return false;
     buf_append_slice(&encoded, body);
     if (record_new(l->t, load_u64_big(key.p), &encoded, &r) != RC_OK)

@@ -4,8 +4,10 @@
 
 #include "state/alarm.h"
 #include "state/downgrade.h"
+#include "state/lessor.h"
 #include "state/pending.h"
 #include "state/state.h"
+#include "wire/raft_request.h"
 
 struct state {
     struct state_options opt;
@@ -17,6 +19,8 @@ struct state {
     int64_t quota;
     struct arena arena; /* for decoding one entry */
     struct pending pending;
+    struct leases leases;
+    struct lessor lessor;
     struct alarms alarms;
     char downgrade[DOWNGRADE_VERSION_MAX];
 
@@ -48,6 +52,13 @@ void apply_txn(struct state *s, const struct pb_txn_request *r, struct state_rep
 void apply_compaction(struct state *s, const struct pb_compaction_request *r,
                       struct state_reply *reply);
 
+/* An entry that concerns leases: decode and apply. */
+MUST_USE enum rc lease_dispatch(struct state *s, const struct raft_request *r,
+                                struct state_reply *reply);
+void lease_init(struct state *s);
+void lease_fini(struct state *s);
+/* Load the leases; before the keys, which are bound to them. */
+MUST_USE enum rc lease_restore(struct state *s, struct err *err);
 void apply_alarm(struct state *s, const struct pb_alarm_request *r, struct state_reply *reply);
 void apply_downgrade(struct state *s, const struct pb_downgrade_info_set_request *r,
                      struct state_reply *reply);

@@ -18,6 +18,7 @@ struct state *state_new(const struct state_options *opt)
     s->kv = kv_new(opt->env, opt->storage);
     s->auth = auth_new(opt->env, &s->pending, opt->token_ttl_ns);
     s->quota = opt->quota_bytes;
+    lease_init(s);
     flush_init(s);
     return s;
 }
@@ -28,6 +29,7 @@ void state_free(struct state *s)
         return;
     flush_fini(s);
     auth_free(s->auth);
+    lease_fini(s);
     kv_free(s->kv);
     alarms_fini(s);
     pending_fini(&s->pending);
@@ -40,6 +42,8 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
     struct meta meta = {0};
     struct storage_stats stats;
     enum rc rc = meta_load(s->opt.storage, &meta, err);
+    if (rc == RC_OK)
+        rc = lease_restore(s, err);
     if (rc == RC_OK)
         rc = kv_restore(s->kv, &meta.marks, err);
     if (rc == RC_OK)
@@ -101,6 +105,12 @@ static void dispatch(struct state *s, const struct raft_request *r, struct state
         rc = wire_decode(&wire_compaction_request, r->body, &s->arena, &m.compaction);
         if (rc == RC_OK && permitted(s, r->field, 0, reply))
             apply_compaction(s, &m.compaction, reply);
+        break;
+    case RAFT_REQUEST_LEASE_GRANT:
+    case RAFT_REQUEST_LEASE_REVOKE:
+    case RAFT_REQUEST_LEASE_EXPIRE:
+    case RAFT_REQUEST_LEASE_REMAINING:
+        rc = lease_dispatch(s, r, reply);
         break;
     case RAFT_REQUEST_ALARM:
         rc = wire_decode(&wire_alarm_request, r->body, &s->arena, &m.alarm);
@@ -185,6 +195,16 @@ struct kv *state_kv(struct state *s)
     return s->kv;
 }
 
+struct leases *state_leases(struct state *s)
+{
+    return &s->leases;
+}
+
+struct lessor *state_lessor(struct state *s)
+{
+    return &s->lessor;
+}
+
 uint64_t state_applied(const struct state *s)
 {
     return s->applied;
@@ -217,6 +237,7 @@ uint64_t state_hash(struct state *s)
 {
     uint64_t h = 0xcbf29ce484222325u;
     h ^= (uint64_t)kv_revision(s->kv) * 31 + (uint64_t)kv_compacted(s->kv);
+    h ^= leases_hash(&s->leases);
     enum rc rc = kv_each(s->kv, SLICE_LIT("\0"), SLICE_LIT("\0"), hash_one, &h);
     return rc == RC_OK ? auth_hash(s->auth, h) : 0;
 }

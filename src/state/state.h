@@ -1,8 +1,8 @@
 /* state - the one replicated state machine.
  *
- * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys, users and roles,
- * and later leases, alarms and members, here and nowhere else, deterministically. Changes gather
- * and go to storage in batches: one transaction holds them, the applied index with its term, the
+ * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys, leases, users,
+ * roles and alarms, and later members, here and nowhere else, deterministically. Changes gather and
+ * go to storage in batches: one transaction holds them, the applied index with its term, the
  * configuration and the revision, always at the border between two entries (docs/ARCHITECTURE.md,
  * Storage).
  *
@@ -23,6 +23,8 @@
 #define STATE_REPLY_BYTES_MAX (128u << 20) /* of pairs in the answer to a transaction or delete */
 #define STATE_QUOTA_OVERHEAD  256u /* bytes etcd counts for each pair beside key and value */
 
+struct leases;
+struct lessor;
 struct state;
 
 struct state_options {
@@ -99,6 +101,8 @@ bool state_turn(struct state *s);
 MUST_USE enum rc state_sync(struct state *s);
 
 struct kv *state_kv(struct state *s);
+struct leases *state_leases(struct state *s);
+struct lessor *state_lessor(struct state *s);
 uint64_t state_applied(const struct state *s);
 uint64_t state_flushed(const struct state *s); /* the last entry that storage has */
 /* The header of a response made now. */

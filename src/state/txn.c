@@ -164,8 +164,8 @@ static bool will_exist(const struct judging *j, struct slice key)
 
 static enum etcd_error judge_put(const struct judging *j, const struct pb_put_request *r)
 {
-    if (r->lease != 0)
-        return ETCD_LEASE_NOT_FOUND; /* there are no leases here */
+    if (r->lease != 0 && !leases_find(&j->s->leases, r->lease))
+        return ETCD_LEASE_NOT_FOUND;
     if ((r->ignore_value || r->ignore_lease) && !will_exist(j, r->key))
         return ETCD_KEY_NOT_FOUND;
     return ETCD_OK;

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/wr.h"
+#include "json_client.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,6 +26,8 @@ struct call {
 
 struct client {
     int fd;
+    enum client_form form;
+    enum rc json_rc; /* of the calls since the last client_finish */
     nghttp2_session *session;
     struct call calls[CLIENT_CALLS_MAX];
     size_t call_n;
@@ -166,7 +169,7 @@ static int connect_to(uint16_t port)
     return -1;
 }
 
-struct client *client_open(uint16_t port)
+struct client *client_open(uint16_t port, enum client_form form)
 {
     int fd = connect_to(port);
     if (fd < 0)
@@ -175,6 +178,7 @@ struct client *client_open(uint16_t port)
     nghttp2_session_callbacks *cb;
     nghttp2_option *opt;
     c->fd = fd;
+    c->form = form;
     must(nghttp2_session_callbacks_new(&cb) == 0 && nghttp2_option_new(&opt) == 0);
     nghttp2_option_set_no_closed_streams(opt, 1);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
@@ -239,6 +243,12 @@ static int32_t submit(struct client *c, const char *path, struct buf *framed, st
 void client_start(struct client *c, const char *path, struct slice message, struct answer *a)
 {
     struct buf framed = {0};
+    if (c->form == CLIENT_JSON) {
+        *a = (struct answer){.code = -1};
+        if (c->json_rc == RC_OK)
+            c->json_rc = json_call(c->fd, path, message, a);
+        return;
+    }
     frame_append(&framed, message);
     (void)submit(c, path, &framed, a);
 }
@@ -262,6 +272,8 @@ enum rc client_flush(struct client *c)
 {
     struct buf out = {0};
     enum rc rc = RC_OK;
+    if (c->form == CLIENT_JSON)
+        return c->json_rc;
     for (;;) {
         const uint8_t *p;
         ssize_t n = nghttp2_session_mem_send(c->session, &p);

@@ -1,4 +1,4 @@
-/* client - unary gRPC calls over one blocking HTTP/2 connection.
+/* client - unary calls over one blocking connection: gRPC, or the same in JSON.
  *
  * Calls are started, then finished together: what was started before one client_finish is under
  * way at once, in no promised order. An answer holds what arrived as it arrived, the form of the
@@ -33,8 +33,10 @@ struct answer {
 
 void answer_fini(struct answer *a);
 
+enum client_form { CLIENT_GRPC, CLIENT_JSON /* one call at a time, whatever was started */ };
+
 /* Connect to 127.0.0.1. NULL when nobody listens. */
-struct client *client_open(uint16_t port);
+struct client *client_open(uint16_t port, enum client_form form);
 void client_close(struct client *c);
 
 /* Send message to path ("/etcdserverpb.KV/Put"). The answer is filled while finishing; message is

@@ -358,8 +358,8 @@ class Client:
 
 def run(command, **options):
     """Run a program to its end; return (status, stdout, stderr)."""
-    options.setdefault("env", plain_environment())
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False, **options)
+    options = {"env": plain_environment(), "timeout": 60, **options}
+    done = subprocess.run(command, capture_output=True, check=False, **options)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -313,8 +313,8 @@ def slow_reader(scratch):
         before = server.anon_kb()
         for _ in range(puts):
             c.put(b"k", value)
-        grown = server.anon_kb() - before
-        check(grown < 40_000, f"{grown} kB for {puts * 100} kB of events that nobody reads")
+        # What waits for storage is held a while in any case.
+        wait_for(lambda: server.anon_kb() - before < 20_000, 20, "memory to be given back")
         with Stream(c) as stream:  # others are not held up
             stream.create(b"k", start_revision=2)
             same(len(stream.events(puts + 1)), puts + 1)

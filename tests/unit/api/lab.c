@@ -105,6 +105,11 @@ static void make_env(struct lab *l)
     metrics_init(&l->metrics);
 }
 
+static void no_random(void *p, size_t n)
+{
+    memset(p, 7, n);
+}
+
 static void make_parts(struct lab *l, const struct lab_options *opt)
 {
     static const char *const peers[] = {"http://10.0.0.1:2380"};
@@ -115,6 +120,7 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
                                                  .cluster_id = LAB_CLUSTER,
                                                  .member_id = LAB_MEMBER,
                                                  .quota_bytes = opt->quota,
+                                                 .token_ttl_ns = opt->jwt ? 0 : 300ull * NS_PER_S,
                                                  .arg = l,
                                                  .configuration = configuration,
                                                  .on_flushed = on_flushed,
@@ -143,7 +149,11 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .etcd_version = "3.7.0",
         .watch_progress_ns = LAB_PROGRESS_NS,
         .budget = &l->budget,
-        .json = true});
+        .json = true,
+        .jwt = opt->jwt,
+        .bcrypt_cost = 4,
+        .member_list = opt->member_list,
+        .random = no_random});
     api_attach(l->api, l->state, l->quorum);
 }
 
@@ -172,6 +182,7 @@ static void start(struct lab *l)
                                          buf_slice(&restored.conf)};
     if (quorum_start(l->quorum, l->wal, &found, &snap, &err) != RC_OK)
         fail_msg("%s", err.text);
+    api_lead(l->api);
     buf_fini(&restored.conf);
 }
 
@@ -242,6 +253,8 @@ void lab_run(struct lab *l)
         if (!l->halted)
             worker_drain(&l->workers.workers, LANE_WAL);
         worker_drain(&l->workers.workers, LANE_STORE);
+        if (!l->pool_idle)
+            worker_drain(&l->workers.workers, LANE_POOL);
         caller_pump(&l->caller);
     }
 }
@@ -258,7 +271,12 @@ struct caller_reply *lab_call(struct lab *l, const char *path, const struct wire
 {
     struct buf body = {0};
     wire_encode(m, request, &body);
-    struct caller_reply *r = caller_call(&l->caller, path, buf_slice(&body));
+    struct buf framed = {0};
+    caller_frame(&framed, 0, buf_slice(&body));
+    struct caller_reply *r = caller_send(
+        &l->caller,
+        &(struct caller_request){.path = path, .token = l->token, .body = buf_slice(&framed)});
+    buf_fini(&framed);
     buf_fini(&body);
     lab_run(l);
     return r;

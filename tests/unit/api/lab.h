@@ -33,10 +33,15 @@ struct lab {
     struct http_budget budget;
     struct caller caller;
     struct arena arena;
-    bool halted; /* the log's lane stands still */
+    bool halted;       /* the log's lane stands still */
+    bool pool_idle;    /* the pool's too */
+    const char *token; /* of every call; NULL: none */
+    char *own_token;   /* a test's */
 };
 
 struct lab_options {
+    const struct jwt *jwt; /* NULL: simple tokens, for 300 s */
+    enum api_member_list member_list;
     int64_t quota;
     uint32_t stream_window; /* the client's; 0: plenty */
     size_t request_bytes;   /* 0: LAB_REQUEST_BYTES */

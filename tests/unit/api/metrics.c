@@ -48,6 +48,9 @@ static void what_was_done_is_counted(void **state)
     has(text, "\netcd_mvcc_delete_total 1\n");
     has(text, "\netcd_mvcc_range_total 1\n");
     has(text, "\netcd_debugging_mvcc_total_put_size_in_bytes 10\n");
+    has(text, "\netcd_server_apply_duration_seconds_count{op=\"Put\",success=\"true\","
+              "version=\"v3\"} 3\n");
+    assert_null(strstr(text, "etcd_server_apply_duration_seconds_count{op=\"Txn\""));
     has(text, "\netcd_debugging_mvcc_current_revision 5\n");
     has(text, "\netcd_debugging_mvcc_compact_revision 4\n");
     has(text, "\netcd_debugging_mvcc_keys_total 1\n");

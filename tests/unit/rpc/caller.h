@@ -7,7 +7,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-#define CALLER_STREAMS_MAX 64
+#define CALLER_STREAMS_MAX 300
 
 struct caller_request {
     const char *method; /* NULL: POST */

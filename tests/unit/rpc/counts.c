@@ -38,9 +38,13 @@ static void every_way_a_call_may_go(void **state)
     struct caller_reply *r = caller_call(&l.caller, "/t.T/Wait", SLICE_LIT(""));
     has(&l, "grpc_server_started_total", NULL, "Wait", "unary", 1);
     has(&l, "grpc_server_handled_total", "Canceled", "Wait", "unary", 0);
+    assert_int_equal(rpc_server_calls_of(l.server, SLICE_LIT("/t.T/Wait")), 1);
+    assert_int_equal(rpc_server_calls_of(l.server, SLICE_LIT("/t.T/Echo")), 0);
+    assert_int_equal(rpc_server_calls_of(l.server, SLICE_LIT("/t.T/None")), 0);
     caller_cancel(&l.caller, r);
     lab_answer(&l, "nobody hears");
     has(&l, "grpc_server_handled_total", "Canceled", "Wait", "unary", 1);
+    assert_int_equal(rpc_server_calls_of(l.server, SLICE_LIT("/t.T/Wait")), 0);
     has(&l, "grpc_server_handled_total", "OK", "Wait", "unary", 0);
     has(&l, "grpc_server_handled_total", "OK", "Echo", "unary", 1);
     has(&l, "grpc_server_handled_total", "NotFound", "Explain", "unary", 1);

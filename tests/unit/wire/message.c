@@ -1,6 +1,6 @@
 /* The tables and the codec against Go's: schema.txt, golden.txt and verdicts.txt are what etcd
  * 3.7.1's own generated code says of every message, of messages with every field set, and of random
- * bytes. Then the ways in which a sender can be odd, cut short, or hostile. */
+ * bytes (moatpb is our own). Then the ways in which a sender can be odd, cut short, or hostile. */
 #include "wire/message.h"
 
 #include "base/mem.h"
