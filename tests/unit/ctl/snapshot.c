@@ -1,9 +1,10 @@
 /* A snapshot is kept only when it is whole; commands on files go to etcdutl. */
 #include "lab.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
-#define FILE_NAME "/tmp/moat-test-snapshot.db"
+#define FILE_NAME "s.db"
 
 static void serve(struct peer_call *call, const struct peer_request *request)
 {
@@ -32,7 +33,8 @@ static void only_whole_files_are_kept(void **state)
          "could not open /nonexistent/x.part (open /nonexistent/x.part: no such file or "
          "directory)\n"},
     };
-    unlink(FILE_NAME);
+    char dir[] = "/tmp/moat-snapshot-XXXXXX";
+    assert_true(mkdtemp(dir) && chdir(dir) == 0);
     lab_run(serve, broken, 1);
     assert_int_not_equal(access(FILE_NAME, F_OK), 0);
     assert_int_not_equal(access(FILE_NAME ".part", F_OK), 0);
@@ -40,6 +42,8 @@ static void only_whole_files_are_kept(void **state)
     assert_int_equal(access(FILE_NAME, F_OK), 0);
     assert_int_not_equal(access(FILE_NAME ".part", F_OK), 0);
     unlink(FILE_NAME);
+    assert_int_equal(chdir("/"), 0);
+    rmdir(dir);
 }
 
 static void commands_on_files_become_etcdutls(void **state)
