@@ -97,6 +97,8 @@ struct api *api_new(const struct api_options *opt)
         .admit = access_admit,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
         .budget = opt->budget,
+        .slow = metrics_slow_request,
+        .slow_ns = opt->request_warn_ns,
         .method_seconds = opt->method_seconds,
     });
     routes_open(a);
@@ -116,9 +118,9 @@ void api_lead(struct api *a)
         lease_lead(a);
 }
 
-struct http_handler *api_handler(struct api *a)
+struct http_handler *api_handler(struct api *a, enum rpc_door door)
 {
-    return rpc_server_handler(a->rpc);
+    return rpc_server_handler(a->rpc, door);
 }
 
 size_t api_open_calls(const struct api *a)

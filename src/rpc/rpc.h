@@ -228,12 +228,17 @@ struct rpc_options {
     bool (*admit)(void *arg, struct rpc_call *call, struct slice message);
     size_t message_max;         /* bytes of one request message; 0: 2 MiB */
     struct http_budget *budget; /* may be NULL */
-    bool method_seconds;        /* count how long calls take, for each method (--metrics) */
+    /* A call with one message each way took longer than slow_ns. May be NULL. */
+    void (*slow)(void *arg, const struct rpc_call *call, uint64_t took_ns);
+    uint64_t slow_ns;
+    bool method_seconds; /* count how long calls take, for each method (--metrics) */
 };
 
 struct rpc_server *rpc_server_new(const struct rpc_options *opt);
 void rpc_server_free(struct rpc_server *s); /* no call may be open */
-struct http_handler *rpc_server_handler(struct rpc_server *s);
+/* What a connection may ask for: anything, or gRPC alone, or anything but gRPC. */
+enum rpc_door { RPC_DOOR_ALL, RPC_DOOR_GRPC, RPC_DOOR_HTTP, RPC_DOOR_COUNT };
+struct http_handler *rpc_server_handler(struct rpc_server *s, enum rpc_door door);
 size_t rpc_server_calls(const struct rpc_server *s);                       /* open ones */
 size_t rpc_server_calls_of(const struct rpc_server *s, struct slice path); /* of one method */
 /* Append what is counted of each method (grpc_server_started_total …), as text for Prometheus. */
