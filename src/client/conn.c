@@ -35,6 +35,7 @@ struct client_call {
     struct buf out;
     size_t sent;
     bool finished; /* nothing more from us */
+    bool eof_sent;
     struct buf in;
     size_t taken; /* bytes of in that were read already */
     size_t held;  /* bytes of window that the server has not got back */
@@ -57,6 +58,9 @@ static void call_over(struct client_call *call)
 {
     if (!call->status_set)
         client_status_set(&call->status, GRPC_UNAVAILABLE, "error reading from server: EOF");
+    if (call->held > 0) /* what nobody has read yet must not be missing from the others' window */
+        nghttp2_session_consume_connection(call->conn->session, call->held);
+    call->held = 0;
     call->status_set = true;
     call->conn = NULL;
     list_remove(&call->item);
@@ -137,13 +141,9 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
-static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
+/* The server has said its last word; error is that of a reset. */
+static void call_ended(struct client_call *call, uint32_t error)
 {
-    (void)user;
-    struct client_call *call = call_of(session, id);
-    if (!call)
-        return 0;
-    /* GOAWAY closes the streams it never took this way, too. */
     call->unseen = error == NGHTTP2_REFUSED_STREAM && !call->seen;
     if (!call->status_set && call->http_status && call->http_status != 200)
         client_status_set(&call->status, GRPC_UNAVAILABLE,
@@ -158,9 +158,33 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
                           "server closed the stream without sending trailers");
     call->status_set = true;
     call_over(call);
+}
+
+/* A server may end a call while we could still send; HTTP/2 keeps the stream open then. */
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    (void)user;
+    struct client_call *call = call_of(session, frame->hd.stream_id);
+    bool data = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
+    if (!call || !data || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        return 0;
+    nghttp2_session_set_stream_user_data(session, call->id, NULL);
+    if (!call->eof_sent)
+        nghttp2_submit_rst_stream(session, 0, call->id, NGHTTP2_NO_ERROR);
+    call_ended(call, NGHTTP2_NO_ERROR);
     return 0;
 }
 
+static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
+{
+    (void)user;
+    struct client_call *call = call_of(session, id);
+    if (call) /* GOAWAY closes the streams that it never took this way, too */
+        call_ended(call, error);
+    return 0;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's */
 static ssize_t read_request(nghttp2_session *session, int32_t id, uint8_t *out, size_t n,
                             uint32_t *flags, nghttp2_data_source *source, void *user)
 {
@@ -178,6 +202,7 @@ static ssize_t read_request(nghttp2_session *session, int32_t id, uint8_t *out, 
     if (call->sent == call->out.n) {
         buf_clear(&call->out);
         call->sent = 0;
+        call->eof_sent = call->finished;
         if (call->finished)
             *flags |= NGHTTP2_DATA_FLAG_EOF;
     }
@@ -245,6 +270,10 @@ static void conn_receive(struct client_conn *c)
 static void on_ping_due(struct timer *t)
 {
     struct client_conn *c = CONTAINER_OF(t, struct client_conn, ping);
+    if (list_empty(&c->calls)) {
+        c->pinged = false; /* nobody waits: the next call begins anew */
+        return;
+    }
     if (c->pinged) {
         conn_fail(c, RC_TIMEOUT, "keepalive ping was not answered");
         return;
@@ -265,6 +294,7 @@ static nghttp2_session *session_new(struct client_conn *c)
     nghttp2_option_set_no_auto_window_update(opt, 1);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_close);
     must(nghttp2_session_client_new2(&session, cb, c, opt) == 0);
     nghttp2_session_callbacks_del(cb);
@@ -365,11 +395,13 @@ void client_conn_ready(struct client_conn *c)
 
 /* Calls again */
 
+/* NOLINTBEGIN(performance-no-int-to-ptr): the casts only drop a const */
 static nghttp2_nv pair(const char *name, struct slice value)
 {
     return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value.p, strlen(name),
                         value.n, NGHTTP2_NV_FLAG_NONE};
 }
+/* NOLINTEND(performance-no-int-to-ptr) */
 
 struct client_call *client_call_new(struct client_conn *c, const char *path,
                                     const struct client_header *headers, size_t headers_n)
@@ -439,8 +471,6 @@ static void take(struct client_call *call, size_t n)
 static void abandon(struct client_call *call)
 {
     struct client_conn *c = call->conn;
-    nghttp2_session_consume_connection(c->session, call->held);
-    call->held = 0;
     nghttp2_session_set_stream_user_data(c->session, call->id, NULL);
     nghttp2_submit_rst_stream(c->session, 0, call->id, NGHTTP2_CANCEL);
     call_over(call);

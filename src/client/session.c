@@ -57,6 +57,11 @@ void client_session_free(struct client_session *s)
     free(s);
 }
 
+static void schedule(struct client_session *s, uint64_t ms)
+{
+    timer_start(&client_loop_of(s->client)->timers, &s->due, client_now_ns() + ms * NS_PER_MS);
+}
+
 static void request(struct client_session *s)
 {
     if (!s->call)
@@ -65,8 +70,7 @@ static void request(struct client_session *s)
         return;
     const struct pb_lease_keep_alive_request keep = {.id = s->lease};
     client_send(s->call, CLIENT_LEASE_KEEP_ALIVE, &keep);
-    timer_start(&client_loop_of(s->client)->timers, &s->due,
-                client_now_ns() + s->interval_ms * NS_PER_MS);
+    schedule(s, s->interval_ms);
 }
 
 static void receive(struct client_session *s)
@@ -78,8 +82,7 @@ static void receive(struct client_session *s)
         if (rc == RC_END) {
             client_call_free(s->call);
             s->call = NULL;
-            timer_start(&client_loop_of(s->client)->timers, &s->due,
-                        client_now_ns() + (uint64_t)CLIENT_RETRY_MS * NS_PER_MS);
+            schedule(s, CLIENT_RETRY_MS);
             return;
         }
         if (wire_decode(&wire_lease_keep_alive_response, buf_slice(&s->message), &arena, &r) ==
@@ -87,6 +90,7 @@ static void receive(struct client_session *s)
             s->over |= r.ttl <= 0;
             if (!s->over) {
                 set_ttl(s, r.ttl);
+                schedule(s, s->interval_ms);
                 if (s->seen)
                     s->seen(s->arg, &r);
             }

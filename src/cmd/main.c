@@ -19,9 +19,19 @@ static int cmd_version(const struct cmd_args *args)
     return 0;
 }
 
+static int run_etcdutl(int argc, char **argv)
+{
+    return cmd_etcdutl(&(struct cmd_args){argc, argv, false});
+}
+
+static int run_ctl(int argc, char **argv, const char *name)
+{
+    return ctl_main(argc, argv, &(struct ctl_program){name, run_etcdutl});
+}
+
 static int cmd_ctl(const struct cmd_args *args)
 {
-    return ctl_main(args->argc, args->argv, "moat ctl");
+    return run_ctl(args->argc, args->argv, "moat ctl");
 }
 
 static const struct command commands[] = {
@@ -30,6 +40,7 @@ static const struct command commands[] = {
     {"import", "make a data directory out of etcd's snapshot", cmd_import},
     {"server", "run a server (flags, ETCD_* variables and files as etcd's; --help lists them)",
      cmd_server},
+    {"verify", "compare the keys of two servers, moat's or etcd's", cmd_verify},
     {"version", "print moat's version", cmd_version},
 };
 
@@ -41,7 +52,7 @@ static void usage(FILE *to)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(to,
             "\nRun under the name etcd, it takes the flags of `moat server` without a command;\n"
-            "under the names etcdctl and etcdutl, the commands of `moat ctl` and `moat etcdutl`.\n"
+            "under the names etcdctl and etcdutl, those of `moat ctl` and `moat etcdutl`.\n"
             "Manuals: moat(1), moat-ctl(1), moat-server(8).\n");
 }
 
@@ -57,7 +68,7 @@ int main(int argc, char **argv)
     if (strcmp(name, "etcd") == 0)
         return cmd_server(&(struct cmd_args){argc - 1, argv + 1, true});
     if (strcmp(name, "etcdctl") == 0)
-        return ctl_main(argc - 1, argv + 1, "etcdctl");
+        return run_ctl(argc - 1, argv + 1, "etcdctl");
     if (strcmp(name, "etcdutl") == 0)
         return cmd_etcdutl(&(struct cmd_args){argc - 1, argv + 1, true});
     if (argc < 2) {

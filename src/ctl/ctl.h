@@ -5,8 +5,13 @@
 #ifndef MOAT_CTL_CTL_H
 #define MOAT_CTL_CTL_H
 
-/* Run the command line behind the program's name; program is how it was called ("moat ctl",
- * "etcdctl"). Returns the exit status. */
-int ctl_main(int argc, char **argv, const char *program);
+struct ctl_program {
+    const char *name; /* how it was called: "moat ctl" or "etcdctl" */
+    /* Run etcdutl's command line: what works on files was part of etcdctl before 3.6. */
+    int (*etcdutl)(int argc, char **argv);
+};
+
+/* Run the command line behind the program's name. Returns the exit status. */
+int ctl_main(int argc, char **argv, const struct ctl_program *program);
 
 #endif

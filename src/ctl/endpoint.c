@@ -1,7 +1,7 @@
 /* endpoint - health, status, hashkv: each endpoint asked by itself. */
 #include "ctl/box.h"
+#include "ctl/gojson.h"
 #include "ctl/gotext.h"
-#include "ctl/json.h"
 #include "ctl/print.h"
 
 #include <inttypes.h>
@@ -117,12 +117,12 @@ static void print_json(const struct answers *all, const char *name, const struct
         if (!a->answered)
             continue;
         buf_printf(&out, "%s{\"Endpoint\":", before);
-        json_quoted(a->endpoint, &out);
+        gojson_string(a->endpoint, &out);
         buf_printf(&out, ",\"%s\":", name);
         if (m == &wire_status_response)
-            json_message(m, &a->status, false, &out);
+            gojson_message(m, &a->status, false, &out);
         else
-            json_message(m, &a->hash, false, &out);
+            gojson_message(m, &a->hash, false, &out);
         buf_append_u8(&out, '}');
         before = ",";
     }
@@ -383,12 +383,12 @@ static void health_json(const struct answers *all)
     for (size_t i = 0; i < all->n; i++) {
         const struct answer *a = &all->v[i];
         buf_append_str(&out, i ? ",{\"endpoint\":" : "[{\"endpoint\":");
-        json_quoted(a->endpoint, &out);
+        gojson_string(a->endpoint, &out);
         buf_printf(&out, ",\"health\":%s,\"took\":", a->healthy ? "true" : "false");
-        json_quoted(a->took, &out);
+        gojson_string(a->took, &out);
         if (a->error.n > 0) {
             buf_append_str(&out, ",\"error\":");
-            json_quoted(a->error, &out);
+            gojson_string(a->error, &out);
         }
         buf_append_u8(&out, '}');
     }

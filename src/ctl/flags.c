@@ -27,7 +27,7 @@ struct flag_value *flag_find_letter(struct flag_values *values, char letter)
 static void list_clear(struct flag_value *v)
 {
     for (size_t i = 0; i < v->list_n; i++)
-        free((void *)(uintptr_t)v->list[i].p);
+        free(v->list[i]);
     free(v->list);
     v->list = NULL;
     v->list_n = 0;
@@ -36,7 +36,7 @@ static void list_clear(struct flag_value *v)
 static void list_add(struct flag_value *v, struct slice item)
 {
     v->list = mem_realloc(v->list, (v->list_n + 1) * sizeof(*v->list));
-    v->list[v->list_n++] = slice_of(mem_printf("%.*s", (int)item.n, (const char *)item.p), item.n);
+    v->list[v->list_n++] = mem_printf("%.*s", (int)item.n, (const char *)item.p);
 }
 
 /* Values by commas. The first time they take the initial value's place, then they are added. */
@@ -151,8 +151,7 @@ static enum rc parse_letters(struct parser *p, char *word)
     for (char *at = word + 1; *at; at++) {
         struct flag_value *v = flag_find_letter(p->values, *at);
         if (!v)
-            return err_set(p->err, RC_NOT_FOUND, "unknown shorthand flag: '%c' in %s", *at,
-                           at == word + 1 ? word : at - 1);
+            return err_set(p->err, RC_NOT_FOUND, "unknown shorthand flag: '%c' in -%s", *at, at);
         if (at[1] == '=' && at[2])
             return set(p, v, at + 2);
         if (v->flag->type == FLAG_BOOL) {
@@ -164,7 +163,7 @@ static enum rc parse_letters(struct parser *p, char *word)
         if (at[1])
             return set(p, v, at + 1);
         if (p->at == p->argc)
-            return err_set(p->err, RC_INVALID, "flag needs an argument: '%c' in %s", *at, word);
+            return err_set(p->err, RC_INVALID, "flag needs an argument: '%c' in -%s", *at, at);
         return set(p, v, p->argv[p->at++]);
     }
     return RC_OK;
@@ -303,7 +302,7 @@ void flags_usage(const struct flag_values *values, struct buf *out)
         buf_fini(&head);
         sorted[n++] = f;
     }
-    qsort(sorted, n, sizeof(*sorted), by_name);
+    qsort(sorted, n, sizeof(const struct flag *), by_name);
     for (size_t i = 0; i < n; i++)
         usage_line(sorted[i], width + 3, out);
 }

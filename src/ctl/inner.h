@@ -20,6 +20,7 @@ enum ctl_format { FORMAT_SIMPLE, FORMAT_FIELDS, FORMAT_JSON, FORMAT_PROTOBUF, FO
 
 struct ctl {
     const char *program; /* "moat ctl" or "etcdctl" */
+    int (*etcdutl)(int argc, char **argv);
     const struct command *command;
     struct flag_values flags;
     struct flag_args args;
@@ -102,6 +103,9 @@ int ctl_print_role(const struct ctl *ctl, struct slice name,
 MUST_USE enum rc ctl_exec(struct ctl *ctl, char *const *argv, char *const *more, int *status,
                           struct err *err);
 
+/* Run a command of etcdutl's on files, with the options of ctl->command that were given. */
+int ctl_offline(struct ctl *ctl);
+
 /* A descriptor that has input once SIGINT or SIGTERM came; they do not kill from here on. */
 int ctl_signal_fd(void);
 
@@ -133,6 +137,8 @@ int cmd_downgrade_validate(struct ctl *ctl);
 int cmd_downgrade_enable(struct ctl *ctl);
 int cmd_downgrade_cancel(struct ctl *ctl);
 int cmd_snapshot_save(struct ctl *ctl);
+int cmd_snapshot_status(struct ctl *ctl);
+int cmd_snapshot_restore(struct ctl *ctl);
 int cmd_lock(struct ctl *ctl);
 int cmd_elect(struct ctl *ctl);
 int cmd_auth_enable(struct ctl *ctl);

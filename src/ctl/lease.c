@@ -1,7 +1,7 @@
 /* lease - grant, revoke, timetolive, list, keep-alive. */
 #include "client/session.h"
+#include "ctl/gojson.h"
 #include "ctl/gotext.h"
-#include "ctl/json.h"
 #include "ctl/print.h"
 
 #include <inttypes.h>
@@ -43,7 +43,7 @@ static void grant_json(const void *reply, struct buf *out)
     buf_append_u8(out, '{');
     print_json_header(r->header, out);
     buf_printf(out, "\"ID\":%" PRId64 ",\"TTL\":%" PRId64 ",\"Error\":", r->id, r->ttl);
-    json_quoted(r->error, out);
+    gojson_string(r->error, out);
     buf_append_u8(out, '}');
 }
 
@@ -141,7 +141,7 @@ static void ttl_json(const void *reply, struct buf *out)
                r->id, r->ttl, r->granted_ttl);
     for (size_t i = 0; i < r->keys_n; i++) {
         buf_append_str(out, i ? "," : "[");
-        json_bytes(r->keys[i], out);
+        gojson_bytes(r->keys[i], out);
     }
     buf_append_str(out, r->keys_n ? "]}" : "null}");
 }
@@ -243,8 +243,9 @@ static int keep_alive_once(struct ctl *ctl, int64_t id)
 {
     const struct pb_lease_keep_alive_request request = {.id = id};
     struct pb_lease_keep_alive_response response;
-    if (client_unary(ctl->client, CLIENT_LEASE_KEEP_ALIVE, &request, CLIENT_FOREVER, &ctl->arena,
-                     &response, &ctl->status) != RC_OK)
+    if (client_unary(ctl->client,
+                     &(struct client_request){CLIENT_LEASE_KEEP_ALIVE, &request, CLIENT_FOREVER},
+                     &ctl->arena, &response, &ctl->status) != RC_OK)
         return ctl_call_failed(ctl, EXIT_BAD_CONNECTION, NULL);
     if (response.ttl <= 0)
         return ctl_fail(EXIT_BAD_CONNECTION, "%s", etcd_error_text(ETCD_LEASE_NOT_FOUND));

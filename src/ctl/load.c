@@ -1,6 +1,7 @@
 #include "ctl/load.h"
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -27,6 +28,7 @@ struct load {
     size_t started;
     size_t running;
     size_t room; /* in out->latencies */
+    size_t next; /* the worker that is asked first */
 };
 
 void load_result_fini(struct load_result *r)
@@ -85,7 +87,8 @@ static void begin(struct load *l, struct worker *w)
     const struct pb_put_request put = {.key = slice_of(l->key, opt->prefix.n + opt->key_len),
                                        .value = slice_of(l->value, opt->value_len)};
     w->start_ns = client_now_ns();
-    w->call = client_start(w->client, CLIENT_PUT, &put, CLIENT_FOREVER, &l->ctl->status);
+    w->call = client_start(w->client, &(struct client_request){CLIENT_PUT, &put, CLIENT_FOREVER},
+                           &l->ctl->status);
     l->started++;
     if (w->call)
         l->running++;
@@ -139,15 +142,18 @@ static bool is_over(const struct load *l, uint64_t now)
 
 static void drive(struct load *l, struct progress *bar)
 {
+    must(l->opt->clients > 0);
     uint64_t now;
     while (!is_over(l, now = client_now_ns())) {
         size_t may = allowance(l, now);
         for (size_t i = 0; i < l->opt->clients; i++) {
-            if (l->workers[i].call)
-                finish(l, &l->workers[i]);
-            if (!l->workers[i].call && l->started < may)
-                begin(l, &l->workers[i]);
+            struct worker *w = &l->workers[(l->next + i) % l->opt->clients];
+            if (w->call)
+                finish(l, w);
+            if (!w->call && l->started < may)
+                begin(l, w);
         }
+        l->next = l->started % l->opt->clients; /* each connection has its turn */
         progress_set(bar, l->opt->time_s ? (now - l->start_ns) / NS_PER_S : l->out->n);
         /* With a rate, the next put may be due although nothing arrives. */
         uint64_t until = l->opt->rate ? now + NS_PER_S / 1000 : now + NS_PER_S / 10;

@@ -109,6 +109,8 @@ int cmd_defrag(struct ctl *ctl)
     int code = ctl_setup(ctl);
     if (code != EXIT_OK)
         return code;
+    if (flag_changed(&ctl->flags, "data-dir"))
+        return ctl_offline(ctl);
     const struct slice *endpoints = ctl_endpoints(ctl, &n);
     if (flag_bool(&ctl->flags, "cluster"))
         code = ctl_cluster_endpoints(ctl, &endpoints, &n);
@@ -144,7 +146,7 @@ static int find_leader(struct ctl *ctl, uint64_t *leader)
     const struct slice *endpoints = ctl_endpoints(ctl, &n);
     for (size_t i = 0; i < n; i++) {
         const struct pb_status_request request = {0};
-        struct pb_status_response r;
+        struct pb_status_response r = {0};
         int code;
         ctl->client = ctl_client(ctl, &endpoints[i], 1, &code);
         if (ctl->client)

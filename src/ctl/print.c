@@ -1,7 +1,7 @@
 #include "ctl/print.h"
 
+#include "ctl/gojson.h"
 #include "ctl/gotext.h"
-#include "ctl/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ int print_reply(const struct ctl *ctl, const struct print_form *form, const void
         if (form->json)
             form->json(reply, &out);
         else
-            json_message(form->message, reply, form->hex_ids && ctl->hex, &out);
+            gojson_message(form->message, reply, form->hex_ids && ctl->hex, &out);
         buf_append_u8(&out, '\n');
         print_buf(&out);
         return EXIT_OK;
@@ -146,7 +146,7 @@ void print_kv_fields(const struct ctl *ctl, const char *prefix, const struct pb_
 void print_json_header(const struct pb_response_header *h, struct buf *out)
 {
     struct buf text = {0};
-    json_message(&wire_response_header, h, false, &text);
+    gojson_message(&wire_response_header, h, false, &text);
     if (text.n > 2) { /* "{" and "}" come off */
         buf_append(out, text.p + 1, text.n - 2);
         buf_append_u8(out, ',');

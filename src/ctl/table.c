@@ -24,7 +24,8 @@ const struct flag global_flags[] = {
     {"insecure-discovery", FLAG_BOOL, "true", "take SRV records of plaintext endpoints"},
     {"insecure-skip-tls-verify", FLAG_BOOL, NULL, "do not check the servers' certificates"},
     {"insecure-transport", FLAG_BOOL, "true", "talk in plaintext"},
-    {"keepalive-time", FLAG_DURATION, "2s", "silence after which the connection is probed"},
+    {"keepalive-time", FLAG_DURATION, "2s",
+     "silence after which the connection is probed, at least 10s"},
     {"keepalive-timeout", FLAG_DURATION, "6s", "time for the answer to such a probe"},
     {"key", FLAG_STRING, NULL, "key file of --cert"},
     {"max-recv-bytes", FLAG_INT, NULL, "largest message to take (0: 2147483647 bytes)"},
@@ -119,6 +120,17 @@ static const struct flag hashkv_flags[] = {
 
 static const struct flag defrag_flags[] = {
     {"cluster", FLAG_BOOL, NULL, "defragment all members of the cluster"},
+    {"data-dir", FLAG_STRING, NULL, "work on the data of a stopped server instead"},
+};
+
+static const struct flag restore_flags[] = {
+    {"name", FLAG_STRING, NULL, "name of the member"},
+    {"data-dir", FLAG_STRING, NULL, "where the data are made"},
+    {"wal-dir", FLAG_STRING, NULL, "where the log is made, if not there"},
+    {"initial-cluster", FLAG_STRING, NULL, "the members, by commas: name=peer URL"},
+    {"initial-cluster-token", FLAG_STRING, NULL, "token of the new cluster"},
+    {"initial-advertise-peer-urls", FLAG_STRING, NULL, "peer URLs of the member, by commas"},
+    {"skip-hash-check", FLAG_BOOL, NULL, "take a file without a digest at its end"},
 };
 
 static const struct flag lock_flags[] = {
@@ -257,6 +269,11 @@ const struct command commands[] = {
     {"snapshot", GROUP_CLUSTER, "<subcommand>", "Copies of a member's data", NULL, NO_FLAGS, NULL},
     {"snapshot save", GROUP_CLUSTER, "<filename>", "Writes a member's data into a file", NULL,
      NO_FLAGS, cmd_snapshot_save},
+    {"snapshot status", GROUP_CLUSTER, "<filename>", "Prints what a snapshot file holds", NULL,
+     NO_FLAGS, cmd_snapshot_status},
+    {"snapshot restore", GROUP_CLUSTER, "<filename> [options]",
+     "Makes a data directory out of a snapshot file", NULL, FLAGS(restore_flags),
+     cmd_snapshot_restore},
     {"make-mirror", GROUP_UTILITY, "[options] <destination>", "Copies changes to another cluster",
      NULL, FLAGS(mirror_flags), cmd_make_mirror},
     {"lock", GROUP_CONCURRENCY, "<lockname> [exec-command arg1 arg2 ...]", "Holds a named lock",

@@ -1,8 +1,9 @@
 /* watch - changes as they happen, or a program for each of them. */
 #include "client/watch.h"
 #include "base/mem.h"
+#include "ctl/environment.h"
+#include "ctl/gojson.h"
 #include "ctl/gotext.h"
-#include "ctl/json.h"
 #include "ctl/print.h"
 #include "ctl/words.h"
 
@@ -60,19 +61,19 @@ static void watch_json(const void *reply, struct buf *out)
     const struct pb_watch_response *r = reply;
     buf_append_str(out, "{\"Header\":");
     if (r->header)
-        json_message(&wire_response_header, r->header, false, out);
+        gojson_message(&wire_response_header, r->header, false, out);
     else
         buf_append_str(out, "null");
     buf_append_str(out, ",\"Events\":");
     for (size_t i = 0; i < r->events_n; i++) {
         buf_append_str(out, i ? "," : "[");
-        json_message(&wire_event, &r->events[i], false, out);
+        gojson_message(&wire_event, &r->events[i], false, out);
     }
     buf_printf(out, "%s,\"CompactRevision\":%" PRId64 ",\"Canceled\":%s,\"Created\":%s",
                r->events_n ? "]" : "null", r->compact_revision, r->canceled ? "true" : "false",
                r->created ? "true" : "false");
     buf_append_str(out, ",\"CancelReason\":");
-    json_quoted(r->cancel_reason, out);
+    gojson_string(r->cancel_reason, out);
     buf_append_u8(out, '}');
 }
 
@@ -164,8 +165,8 @@ static int drain(struct ctl *ctl, const struct target *t, bool *over)
 /* The key and the end of the range for one watch: from its words, or from the environment. */
 static const char *key_of(const struct ctl *words, struct slice *key, struct slice *end)
 {
-    const char *env_key = getenv("ETCDCTL_WATCH_KEY");
-    const char *env_end = getenv("ETCDCTL_WATCH_RANGE_END");
+    const char *env_key = environment_get("ETCDCTL_WATCH_KEY");
+    const char *env_end = environment_get("ETCDCTL_WATCH_RANGE_END");
     size_t n = words->args.dash;
     bool from_env = env_key && *env_key;
     if (words->args.has_dash && words->args.n == n)
@@ -221,7 +222,7 @@ static int add_watch(struct interactive *in, struct slice line, struct words *wo
     struct ctl sub = {.program = in->ctl->program, .command = in->ctl->command};
     struct err err = {0};
     const char *why = NULL;
-    const char *env_key = getenv("ETCDCTL_WATCH_KEY");
+    const char *env_key = environment_get("ETCDCTL_WATCH_KEY");
     if (words->n < 2 && !(env_key && *env_key)) {
         invalid(line, "command type or key is not provided");
         return EXIT_OK;
@@ -316,8 +317,8 @@ static int run_interactive(struct ctl *ctl)
 
 int cmd_watch(struct ctl *ctl)
 {
-    const char *env_key = getenv("ETCDCTL_WATCH_KEY");
-    const char *env_end = getenv("ETCDCTL_WATCH_RANGE_END");
+    const char *env_key = environment_get("ETCDCTL_WATCH_KEY");
+    const char *env_end = environment_get("ETCDCTL_WATCH_RANGE_END");
     const char *why = NULL;
     bool over = false;
     struct target t = {0};

@@ -40,6 +40,7 @@ struct change change_of(const struct ring_entry *e)
     return (struct change){.key = pair.key,
                            .rev = e->rev,
                            .deleted = e->key_len == REVISION_TOMBSTONE_LEN,
+                           .created = pair.create_revision == e->rev.main,
                            .encoded = ring_entry_value(e)};
 }
 
@@ -48,12 +49,13 @@ bool change_is_filtered(const struct change *c, unsigned kind)
     return kind & (c->deleted ? WATCH_NO_DELETE : WATCH_NO_PUT);
 }
 
-/* The pair before the change. None for one that was created, or when compaction has eaten it. */
+/* The pair before the transaction. None for one that was created in it, even if it was deleted just
+ * before, or when compaction has eaten it. */
 static enum rc find_previous(struct kv *kv, const struct change *c, struct slice *encoded)
 {
     struct index_hit hit;
     int64_t before = c->rev.main - 1;
-    if (before < kv->compacted || index_get(kv->index, c->key, before, &hit) != RC_OK)
+    if (c->created || before < kv->compacted || index_get(kv->index, c->key, before, &hit) != RC_OK)
         return RC_NOT_FOUND;
     return kv_get_revision(kv, hit.mod, encoded);
 }

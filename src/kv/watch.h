@@ -32,6 +32,7 @@ struct change {
     struct slice key;
     struct revision rev;
     bool deleted;
+    bool created;         /* the key was not alive before: not even within the transaction */
     struct slice encoded; /* the KeyValue; of a delete only its key is set */
 };
 

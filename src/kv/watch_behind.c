@@ -119,6 +119,7 @@ static bool look_stored(void *arg, struct slice key, struct slice stored)
         return false;
     }
     c.key = pair.key;
+    c.created = pair.create_revision == c.rev.main;
     return c.rev.main <= r->kv->flushed && look(r, &c);
 }
 

@@ -42,7 +42,7 @@ struct jwt_key {
 
 /* ---- Keys ---- */
 
-static int no_passphrase(char *out, int size, int writing, void *arg)
+static int no_passphrase(char *out, int size, int writing, void *arg) /* NOLINT: a callback's */
 {
     (void)out;
     (void)size;
@@ -82,8 +82,8 @@ static EVP_PKEY *read_public(struct slice pem)
     EVP_PKEY *key = NULL;
     const unsigned char *at = pem.p;
     size_t left = pem.n;
-    OSSL_DECODER_CTX *decoder = OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", NULL, NULL,
-                                                              EVP_PKEY_PUBLIC_KEY, NULL, NULL);
+    OSSL_DECODER_CTX *decoder =
+        OSSL_DECODER_CTX_new_for_pkey(&key, "PEM", NULL, NULL, EVP_PKEY_PUBLIC_KEY, NULL, NULL);
     if (!decoder || OSSL_DECODER_from_data(decoder, &at, &left) != 1)
         key = NULL;
     OSSL_DECODER_CTX_free(decoder);

@@ -94,8 +94,11 @@ static bool import_key(void *arg, struct slice key, struct slice encoded)
 static bool import_lease(void *arg, struct slice key, struct slice value)
 {
     struct import *im = arg;
-    if (key.n != 8)
-        return damaged(im, "a key is no lease ID");
+    struct pb_lease lease;
+    if (wire_decode(&wire_lease, value, &im->arena, &lease) != RC_OK || key.n != 8 ||
+        lease.id == 0 || load_u64_big(key.p) != (uint64_t)lease.id || lease.ttl < 0 ||
+        lease.remaining_ttl < 0 || lease.remaining_ttl > lease.ttl)
+        return damaged(im, "a row is no lease");
     im->result.leases++;
     return add(im, TABLE_LEASE, key, value);
 }
@@ -246,7 +249,7 @@ static enum rc try_restore(const struct import *im, struct env *env, struct err 
     struct kv_marks marks = {im->result.revision, im->result.compacted, im->swept};
     struct kv *kv = kv_new(env, im->to);
     storage_refresh(im->to);
-    enum rc rc = kv_restore(kv, &marks, err);
+    enum rc rc = kv_restore(kv, &marks, false, err);
     kv_free(kv);
     return rc;
 }

@@ -48,6 +48,14 @@ MUST_USE enum rc client_flush(struct client *c);
  * use; answers that had come are complete. */
 MUST_USE enum rc client_finish(struct client *c);
 
+/* A stream of one request, which is framed here, or of several, framed already; no call may be
+ * under way. What comes is gathered until enough says so of all of it; then the stream is reset.
+ * RC_END: the server ended it before. */
+MUST_USE enum rc client_stream(struct client *c, const char *path, struct slice framed,
+                               bool (*enough)(void *arg, struct slice body), void *arg,
+                               struct buf *out);
+void frame_append(struct buf *out, struct slice message);
+
 /* One call, start to end. */
 MUST_USE enum rc client_call(struct client *c, const char *path, struct slice message,
                              struct answer *a);

@@ -234,6 +234,36 @@ METHODS = {
 }
 
 
+# ---- Leases, locks, elections ----
+
+LEASE = {
+    "LeaseGrant": (Message(ttl=(1, int), id=(2, int)), Message(id=(2, int), ttl=(3, int))),
+    "LeaseRevoke": (Message(id=(1, int)), Message()),
+    "LeaseKeepAlive": (Message(id=(1, int)), Message(id=(2, int), ttl=(3, int))),
+    "LeaseTimeToLive": (
+        Message(id=(1, int), keys=(2, bool)),
+        Message(id=(2, int), ttl=(3, int), granted=(4, int), keys=(5, [bytes])),
+    ),
+    "LeaseLeases": (Message(), Message(leases=(2, [Message(id=(1, int))]))),
+}
+METHODS.update({"/etcdserverpb.Lease/" + name: pair for name, pair in LEASE.items()})
+METHODS.update(
+    {
+        "/etcdserverpb.KV/RangeStream": (RANGE, Message(reply=(1, RANGE_REPLY))),
+        "/etcdserverpb.Maintenance/Snapshot": (Message(), Message(left=(2, int))),
+        "/v3lockpb.Lock/Lock": (
+            Message(name=(1, bytes), lease=(2, int)),
+            Message(key=(2, bytes)),
+        ),
+        "/v3lockpb.Lock/Unlock": (Message(key=(1, bytes)), Message()),
+        "/v3electionpb.Election/Leader": (Message(name=(1, bytes)), Message(kv=(2, KEY_VALUE))),
+        "/v3electionpb.Election/Campaign": (
+            Message(name=(1, bytes), lease=(2, int), value=(3, bytes)),
+            Message(),
+        ),
+    }
+)
+
 # ---- Users and roles (auth.proto) ----
 
 EMPTY = Message()

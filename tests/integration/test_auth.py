@@ -2,11 +2,13 @@
 moat promises: nothing secret where it does not belong, and who may do what after a restart."""
 
 import os
+import random
 import re
 import subprocess
 
 import pb
-from harness import Client, check, free_port, has, peer, run, same, test, wait_for
+from harness import Client, check, free_port, has, knob, peer, run, same, test, wait_for
+from watching import Stream
 
 AUTH = "/etcdserverpb.Auth/"
 KV = "/etcdserverpb.KV/"
@@ -275,6 +277,254 @@ def as_etcd(scratch):
         count += 1
         if a != b:
             wrong.append(f"{user} {path} {fields}\n      ours   {a}\n      theirs {b}")
+    check(not wrong, f"{len(wrong)} of {count} differ\n" + "\n".join(wrong))
+    return f"{count} calls"
+
+
+USERS = ("root", "ann", "bob", "cat", "")
+ROLES = ("root", "r1", "r2", "r3", "")
+KEYS = (b"a", b"a\0", b"aa", b"ab", b"b", b"ba", b"c", b"\xff")
+ENDS = (b"", b"", b"\0", *KEYS)
+
+
+def random_range(rng):
+    """Not one that ends before it begins: what etcd says of that depends on the shape of a tree."""
+    key = rng.choice(KEYS)
+    return {"key": key, "range_end": rng.choice([e for e in ENDS if e in (b"", b"\0") or e >= key])}
+
+
+def random_management(rng):
+    user, role = rng.choice(USERS), rng.choice(ROLES)
+    return rng.choice(
+        [
+            ("UserAdd", {"name": user, "password": user + "-pw"}),
+            ("UserAdd", {"name": user, "options": {"no_password": rng.random() < 0.3}}),
+            ("UserDelete", {"name": user if rng.random() < 0.3 else "none"}),
+            ("UserChangePassword", {"name": user, "password": rng.choice(["x", user + "-pw"])}),
+            ("UserGrantRole", {"user": user, "role": role}),
+            ("UserGrantRole", {"user": user, "role": role}),
+            ("UserRevokeRole", {"name": user, "role": role}),
+            ("UserGet", {"name": user}),
+            ("UserList", {}),
+            ("RoleAdd", {"name": role}),
+            ("RoleDelete", {"role": role if rng.random() < 0.3 else "none"}),
+            ("RoleGrantPermission", {"name": role, "perm": {"type": rng.randrange(3),
+                                                            **random_range(rng)}}),
+            ("RoleGrantPermission", {"name": role, "perm": {"type": rng.randrange(3),
+                                                            **random_range(rng)}}),
+            ("RoleRevokePermission", {"role": role, **random_range(rng)}),
+            ("RoleGet", {"role": role}),
+            ("RoleList", {}),
+            ("AuthStatus", {}),
+            ("AuthStatus", {}),
+            ("AuthEnable", {}),
+            ("AuthEnable", {}),
+            ("AuthDisable", {}) if rng.random() < 0.2 else ("AuthStatus", {}),
+        ]
+    )
+
+
+def random_op(rng, depth=0):
+    kind = rng.randrange(4 if depth < 2 else 3)
+    if kind == 0:
+        return {"range": random_range(rng)}
+    if kind == 1:
+        return {"put": {"key": rng.choice(KEYS), "prev_kv": rng.random() < 0.3}}
+    if kind == 2:
+        return {"delete_range": {**random_range(rng), "prev_kv": rng.random() < 0.3}}
+    return {"txn": random_txn(rng, depth + 1)}
+
+
+def random_txn(rng, depth=0):
+    compares = [{"target": 0, "result": rng.randrange(4), "version": 1, **random_range(rng)}
+                for _ in range(rng.randrange(2))]
+    return {"compare": compares, rng.choice(["success", "failure"]): [random_op(rng, depth)]}
+
+
+def random_call(rng):
+    """(path, fields) of something that a user may or may not do."""
+    op = random_op(rng)
+    if "txn" in op or rng.random() < 0.3:
+        return KV + "Txn", op.get("txn") or random_txn(rng)
+    (name, fields), = op.items()
+    return KV + {"range": "Range", "put": "Put", "delete_range": "DeleteRange"}[name], fields
+
+
+def permissions(server, role):
+    """How many a role has; asked as root, whatever the test's users may do."""
+    session = Session(server.address)
+    for password in ("root-pw", "x"):
+        session.login("root", password)
+    for user in ("root" if session.tokens else None, None):
+        code, reply = session(user, AUTH + "RoleGet", role=role)
+        if code == "OK":
+            return len(reply.perm)
+    return 0
+
+
+@test("random changes of users and roles, and what they may do then, are as with etcd 3.7")
+def random_programs(scratch):
+    seed, steps = knob("MOAT_SEED", 1), knob("MOAT_AUTH_STEPS", 3000)
+    rng = random.Random(seed)
+    theirs = Session(etcd_37(scratch, CHEAP))
+    server = scratch.server(CHEAP)
+    server.start()
+    ours = Session(server.address)
+    both = (ours, theirs)
+    outcomes = set()
+    for session in both:
+        session.good(None, AUTH + "UserAdd", name="root", password="root-pw")
+        session.good(None, AUTH + "UserGrantRole", user="root", role="root")
+    for step in range(steps):
+        kind = rng.random()
+        user = "root" if rng.random() < 0.5 else rng.choice([None, *USERS[:-1]])
+        if kind < 0.15:
+            name, password = rng.choice(USERS), rng.choice(["x", ""])
+            password = password if rng.random() < 0.2 else name + "-pw"
+            what = f"{name} logs in with {password!r}"
+            a, b = (session.login(name, password) for session in both)
+        elif kind < 0.55:
+            method, fields = random_management(rng)
+            if method == "RoleGrantPermission" and permissions(server, fields["name"]) >= 12:
+                continue  # Go sorts more of them in an order of its own
+            what = f"{user}: {method} {fields}"
+            a, b = (session(user, AUTH + method, **fields) for session in both)
+        else:
+            path, fields = random_call(rng)
+            what = f"{user}: {path} {fields}"
+            a, b = (session(user, path, **fields) for session in both)
+        outcomes.add((a[0], a[1] if a[0] != "OK" else None))
+        same(a, b, f"MOAT_SEED={seed} step {step}: {what}")
+        if step == steps // 2:
+            server.stop()
+            server.start()
+            server.must_live()
+            for session in both:
+                session.tokens = {}
+            ours.client.channel.close()
+            ours.client = Client(server.address)
+            for name in USERS:
+                a, b = (session.login(name, name + "-pw") for session in both)
+                same(a, b, f"MOAT_SEED={seed}: {name} logs in after a restart of moat")
+    check(len(outcomes) > 12, "too few kinds of outcomes:", sorted(outcomes, key=str))
+    return f"{steps} calls, {len(outcomes)} kinds of outcomes"
+
+
+LEASE = "/etcdserverpb.Lease/"
+LOCK = "/v3lockpb.Lock/"
+ELECTION = "/v3electionpb.Election/"
+STREAMS = (KV + "RangeStream", MAINTENANCE + "Snapshot", LEASE + "LeaseKeepAlive")
+
+
+def first_of_stream(session, user, path, fields):
+    """The outcome of a stream's first answer."""
+    token = session.tokens.get(user, user and "bad.token") if user else None
+    metadata = (("token", token),) if token else ()
+    message = pb.METHODS[path][0].encode(**fields)
+    channel = session.client.channel
+    if path == LEASE + "LeaseKeepAlive":
+        call = channel.stream_stream(path)(iter([message]), metadata=metadata, timeout=20)
+    else:
+        call = channel.unary_stream(path)(message, metadata=metadata, timeout=20)
+    try:
+        next(call, None)
+        call.cancel()
+    except session.client.grpc.RpcError as error:
+        return error.code().name, error.details()
+    return "OK", None
+
+
+def watched(session, user, fields):
+    token = session.tokens.get(user, user and "bad.token") if user else None
+    with Stream(session.client, metadata=(("token", token),) if token else ()) as stream:
+        stream.send(create=fields)
+        reply = stream.next()
+        return reply.created, reply.canceled, reply.watch_id, reply.cancel_reason
+
+
+def leases_and_streams(number):
+    """What users may do with leases that have others' keys, with streams, locks and elections."""
+    return [
+        (LEASE + "LeaseGrant", {"ttl": 1000, "id": 500 + number}),
+        (LEASE + "LeaseTimeToLive", {"id": 101, "keys": True}),
+        (LEASE + "LeaseTimeToLive", {"id": 102, "keys": True}),
+        (LEASE + "LeaseTimeToLive", {"id": 102}),
+        (LEASE + "LeaseTimeToLive", {"id": 999, "keys": True}),
+        (LEASE + "LeaseLeases", {}),
+        (LEASE + "LeaseKeepAlive", {"id": 101}),
+        (LEASE + "LeaseKeepAlive", {"id": 102}),
+        (LEASE + "LeaseKeepAlive", {"id": 103}),
+        (LEASE + "LeaseKeepAlive", {"id": 104}),
+        (LEASE + "LeaseKeepAlive", {"id": 999}),
+        (KV + "Put", {"key": b"inbox/5", "lease": 102}),
+        (KV + "Put", {"key": b"inbox/5", "lease": 103}),
+        (KV + "Put", {"key": b"inbox/5", "lease": 999}),
+        (KV + "Put", {"key": b"secret", "lease": 999}),
+        (KV + "Txn", {"failure": [{"put": {"key": b"inbox/5", "lease": 102}}]}),
+        (LEASE + "LeaseRevoke", {"id": 999}),
+        (LEASE + "LeaseRevoke", {"id": 101}),
+        (KV + "RangeStream", {"key": b"secret"}),
+        (KV + "RangeStream", {"key": b"public/", "range_end": b"public0"}),
+        (MAINTENANCE + "Snapshot", {}),
+        (MAINTENANCE + "Hash", {}),
+        (MAINTENANCE + "Defragment", {}),
+        (LOCK + "Lock", {"name": b"both/lock-%d" % number}),
+        (LOCK + "Lock", {"name": b"inbox/lock-%d" % number}),
+        (LOCK + "Unlock", {"key": b"secret"}),
+        (LOCK + "Unlock", {"key": b"inbox/none"}),
+        (ELECTION + "Leader", {"name": b"secret"}),
+        (ELECTION + "Leader", {"name": b"public"}),
+        (ELECTION + "Campaign", {"name": b"secret", "lease": 104, "value": b"x"}),
+    ]
+
+
+WATCHED = [
+    {"key": b"public/1"},
+    {"key": b"secret"},
+    {"key": b"public/", "range_end": b"public0"},
+    {"key": b"public/", "range_end": b"\0"},  # GHSA-xg4h-6gfc-h4m8
+    {"key": b"", "range_end": b"\0"},
+    {"key": b"secret", "start_revision": -1},
+    {"key": b"public/2", "range_end": b"public/1"},
+]
+
+
+@test("leases with others' keys, streams, watches, locks and elections are refused as by etcd 3.7")
+def leases_streams_watches(scratch):
+    theirs = Session(etcd_37(scratch, CHEAP))
+    server = scratch.server(CHEAP)
+    server.start()
+    ours = Session(server.address)
+    for session in (ours, theirs):
+        move_in(session)
+        session.login("root", "root-pw")
+        for key, end, kind in ((b"inbox/", b"inbox0", WRITE), (b"both/", b"both0", BOTH)):
+            session.good("root", AUTH + "RoleGrantPermission", name="reader",
+                         perm=perm(kind, key, end))
+        session.login("alice", "alice-pw")
+        for number, key in ((101, b"public/1"), (102, b"secret"), (103, b"inbox/9"), (104, None)):
+            session.good("root", LEASE + "LeaseGrant", ttl=1000, id=number)
+            if key:
+                session.good("root", KV + "Put", key=key, lease=number)
+    wrong, count = [], 0
+    for number, user in enumerate((None, "stranger", "alice", "root")):
+        for path, fields in leases_and_streams(number):
+            if path in STREAMS:
+                a, b = (first_of_stream(s, user, path, fields) for s in (ours, theirs))
+            else:
+                a, b = (s(user, path, **fields) for s in (ours, theirs))
+            if a[0] == b[0] == "OK" and "keys" not in fields:
+                a = b
+            count += 1
+            if a[0] == "OK" and "keys" in fields:
+                a, b = a[1].keys, b[1].keys
+            if a != b:
+                wrong.append(f"{user} {path} {fields}\n      ours   {a}\n      theirs {b}")
+        for fields in WATCHED:
+            a, b = (watched(s, user, fields) for s in (ours, theirs))
+            count += 1
+            if a != b:
+                wrong.append(f"{user} watches {fields}\n      ours   {a}\n      theirs {b}")
     check(not wrong, f"{len(wrong)} of {count} differ\n" + "\n".join(wrong))
     return f"{count} calls"
 

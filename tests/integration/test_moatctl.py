@@ -88,7 +88,6 @@ MORE = [
     ["lease", "grant", "99999999999"],
     ["lease", "grant", "500"],
     ["put", "leased", "v", "--lease={lease}"],
-    ["put", "leased2", "v", "--lease={lease}"],
     ["get", "leased", "-w", "json"],
     ["get", "leased", "-w", "fields", "--hex"],
     ["lease", "timetolive", "{lease}"],
@@ -609,6 +608,27 @@ def saves_snapshots(scratch):
         check(", 51, " in out.decode(), out)
 
 
+@test("moat ctl takes snapshots apart, as etcdctl did before 3.6")
+def works_on_files(scratch):
+    with Etcd(scratch, "a") as etcd:
+        ours = Program(as_etcdctl(scratch), etcd.address)
+        good(ours, ["put", "k", "v"])
+        path = scratch.sub("s.db")
+        good(ours, ["snapshot", "save", path])
+    utl = peer("etcd-3.7/etcdutl")
+    for form in ("simple", "json", "table", "fields"):
+        found = good(ours, ["--write-out", form, "snapshot", "status", path])
+        same(found.encode(), run([utl, "-w", form, "snapshot", "status", path])[1], form)
+    same(ours(["snapshot", "status"])[0], 128)
+    data = scratch.sub("restored")
+    good(ours, ["snapshot", "restore", path, "--data-dir", data, "--name", "m"])
+    good(ours, ["defrag", "--data-dir", data])
+    server = scratch.server("--name", "m", data=data)
+    server.start()
+    ours.address = server.address
+    same(good(ours, ["get", "k"]), "k\nv\n")
+
+
 @test("moat ctl make-mirror copies keys, then changes, under another prefix")
 def mirrors(scratch):
     with Etcd(scratch, "a") as a, Etcd(scratch, "b") as b:
@@ -676,6 +696,7 @@ def refuses(scratch):
         f"warning: 127.0.0.1:{port}: Connection refused\n",
         "Error: context deadline exceeded\n",
     )
+    refused(["get", "a"], 1, "Error: ETCDCTL_API=2 does not work", ETCDCTL_API="2")
     refused(
         ["get", "a", "--hex"],
         1,

@@ -4,12 +4,13 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 
 import pb
 from etcd import ENVIRONMENT, Ctl, Etcd
-from harness import MOAT, Client, Failure, check, free_port, has, knob, peer, run, same, test
+from harness import MOAT, Client, Failure, check, free_port, has, knob, peer, run, same, test, wait_for
 
 def history(rng, operations):
     """Command lines that make revisions: the same on each server."""
@@ -140,6 +141,7 @@ def there_and_back(scratch, version):
     same(moat.json("get", "", "--prefix", "--rev", str(old_revision))["kvs"], earlier)
     same(revision_of(moat), revision_of(origin))
     same(rights(moat), rights(origin), "users and roles in moat")
+    same(leases_of(moat), leases_of(origin), "leases in moat")
     moat("put", "since", "then")
     after = moat.hash_kv()
     Ctl(server.url, version)("snapshot", "save", scratch.sub("two.db"))
@@ -179,6 +181,8 @@ def etcdutl(scratch):
     ctl = Ctl(server.url)
     for line in history(random.Random(3), 50):
         ctl(*line)
+    for size in (900, 1100, 4000, 5000, 9000, 20000, 70000):
+        ctl("put", f"large/{size}", "v" * size)
     ctl("compaction", str(revision_of(ctl) - 10), "--physical")
     snapshot = moat_snapshot(scratch, server, "s.db")
     theirs = peer("etcd-3.7/etcdutl")
@@ -395,3 +399,152 @@ def range_stream_pinned(scratch):
         same(len(kvs), 60)
         check(all(kv.value == value for kv in kvs), "a value came back changed")
         same(part.range.header.revision, 61)
+
+
+def verify(server, etcd, *flags):
+    return run([MOAT, "verify", "--endpoint", server.url, "--against", etcd.url, *flags])
+
+
+def follows(scratch, version):
+    """Copy a running etcd while it is written to; return how many revisions it went on."""
+    rng = random.Random(9)
+    etcd = Etcd(scratch, version, "etcd", f"http://127.0.0.1:{free_port()}")
+    etcd.start()
+    origin = Ctl(etcd.url, version)
+    fill(origin, rng)
+    begun = revision_of(origin)
+    server = scratch.server()
+    flags = ["--data-dir", server.data, "--listen-peer-urls", server.peer_url]
+    process = subprocess.Popen(
+        [MOAT, "import", "--from", etcd.url, *flags],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    for line in history(rng, 60):
+        origin(*line)
+    lease = origin("lease", "grant", "1000").split()[1]
+    origin("put", "late", "x", "--lease", lease)
+    with Client(etcd.url.removeprefix("http://")) as c:
+        c.txn(success=[{"put": {"key": b"t%d" % n, "value": b"v"}} for n in range(20)])
+        c.delete(b"t1", range_end=b"t2")
+    wait_for(lambda: os.path.exists(server.data + "/moat/db"), 20, "the snapshot to be imported")
+    origin("put", "the", "last")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    same(process.returncode, 0, err.decode())
+    has(out.decode(), f"revision {revision_of(origin)},")
+    server.start()
+    found = verify(server, etcd)
+    same(found[0], 0, found)
+    has(found[1].decode(), "equal at revision")
+    moat = Ctl(server.url)
+    same(rights(moat), rights(origin))
+    same(leases_of(moat), leases_of(origin), "leases granted meanwhile, too")
+    moat("put", "only", "here")
+    origin("put", "only", "there")
+    found = verify(server, etcd)
+    same(found[0], 1, found)
+    has(found[1].decode(), '"only", which has another value')
+    status, _, err = run([MOAT, "import", "--from", etcd.url, *flags, "--until-level"])
+    check(status == 1 and b"not empty" in err, "into existing data:", err)
+    return revision_of(origin) - begun
+
+
+@test("import --from copies a running etcd 3.7, follows it, and is level when told to switch")
+def from_running_37(scratch):
+    return f"{follows(scratch, '3.7')} revisions followed"
+
+
+@test("import --from copies a running etcd 3.4, follows it, and is level when told to switch")
+def from_running_34(scratch):
+    return f"{follows(scratch, '3.4')} revisions followed"
+
+
+@test("import --from --until-level ends by itself, and takes moat's own servers as well")
+def from_moat(scratch):
+    first = scratch.server()
+    first.start()
+    ctl = Ctl(first.url)
+    for line in history(random.Random(2), 30):
+        ctl(*line)
+    second = scratch.server(data="second")
+    status, out, err = run(
+        [MOAT, "import", "--from", first.url, "--until-level", "--data-dir", second.data]
+        + ["--listen-peer-urls", second.peer_url]
+    )
+    same(status, 0, err.decode())
+    second.start()
+    same(run([MOAT, "verify", "--endpoint", first.url, "--against", second.url])[0], 0)
+    same(run([MOAT, "verify", "--against", "http://127.0.0.1:1"])[0], 2)
+
+
+def answer(client, call, *args, **fields):
+    """What a call gives: its reply without the header, or (code, text)."""
+    try:
+        reply = call(*args, **fields)
+    except client.grpc.RpcError as error:
+        return error.code().name, error.details()
+    return {k: v for k, v in vars(reply).items() if k != "header"}
+
+
+@test("alarms raised by hand refuse and allow what etcd 3.7's do, and stand in Status likewise")
+def alarms(scratch):
+    etcd = Etcd(scratch, "3.7", "etcd", f"http://127.0.0.1:{free_port()}")
+    etcd.start()
+    server = scratch.server()
+    server.start()
+    path = "/etcdserverpb.Maintenance/Alarm"
+    put = [{"put": {"key": b"k", "value": b"v"}}]
+    with server.client() as ours, Client(etcd.url.removeprefix("http://")) as theirs:
+
+        def both(what, call):
+            same(answer(ours, *call(ours)), answer(theirs, *call(theirs)), what)
+
+        def each(kind):
+            both(f"{kind} get", lambda c: (c.call, path))
+            both(f"{kind} put", lambda c: (c.put, b"k", b"v"))
+            both(f"{kind} range", lambda c: (c.range, b"k"))
+            for name, ops in (("txn put", put), ("txn none", [])):
+                reply = [answer(c, lambda: c.txn(success=ops)) for c in (ours, theirs)]
+                same([isinstance(r, tuple) for r in reply], [isinstance(reply[0], tuple)] * 2)
+                if isinstance(reply[0], tuple):
+                    same(reply[0], reply[1], f"{kind} {name}")
+            both(f"{kind} delete", lambda c: (c.delete, b"x"))
+            both(f"{kind} compact", lambda c: (c.compact, 10000))
+
+        each("none")
+        for alarm, name in ((1, "NOSPACE"), (2, "CORRUPT")):
+            for c in (ours, theirs):
+                c.call(path, action=1, member=77, alarm=alarm)
+            each(name)
+            found = [c.status().errors for c in (ours, theirs)]
+            same(found[0], [f"memberID:77 alarm:{name}"])
+            same([" ".join(e.split()) for e in found[1]], found[0])
+            health = [run(["curl", "-s", url + "/health"])[1] for url in (server.url, etcd.url)]
+            same(health[0], health[1])
+            for c in (ours, theirs):
+                c.call(path, action=2, member=77, alarm=alarm)
+        each("none again")
+
+
+@test("--auto-compaction-retention compacts what is older, and keeps what is not")
+def auto_compaction(scratch):
+    server = scratch.server("--auto-compaction-retention", "1s")
+    server.start()
+    with server.client() as c:
+        first = c.put(b"k", b"1").header.revision
+        for n in range(20):
+            c.put(b"k", b"%d" % n)
+
+        def compacted():
+            c.put(b"k", b"x")
+            try:
+                c.range(b"k", revision=first)
+            except c.grpc.RpcError as error:
+                return error.details() == "etcdserver: mvcc: required revision has been compacted"
+            return False
+
+        wait_for(compacted, 30, "a compaction")
+        now = c.put(b"k", b"y").header.revision
+        same(c.range(b"k", revision=now).kvs[0].value, b"y")

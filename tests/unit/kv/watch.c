@@ -214,6 +214,11 @@ static void what_changes_is_seen_at_once(void **state)
     lab_put(&l, "a", "3");
     seen(&key, "");
     seen(&all, "[6: +a@6]"); /* created anew: there is no pair before */
+    kv_begin(l.kv);
+    kv_delete(l.kv, SLICE_LIT("a"), SLICE_LIT("\0"));
+    kv_put(l.kv, SLICE_LIT("a"), SLICE_LIT("4"), 0);
+    kv_end(l.kv);
+    seen(&all, "[7: -a@7(3) -c@7(1) -d@7(1) +a@7]"); /* as etcd tells it */
     watcher_close(&all.watcher);
     lab_close(&l);
 }

@@ -1,6 +1,7 @@
 /* Who may do what: permissions are asked of every part of a request, by whoever it is, as of now.
  */
 #include "people.h"
+#include "state/leases.h"
 
 static enum etcd_error may(struct lab *l, const char *user, enum auth_need need, const char *key,
                            struct slice range_end)
@@ -161,6 +162,77 @@ static void a_put_in_a_transaction_shows_nothing_unread(void **state)
     lab_close(&l);
 }
 
+static enum etcd_error grant(struct lab *l, int64_t id)
+{
+    const struct pb_lease_grant_request r = {.id = id, .ttl = 1000};
+    return lab_apply_as(l, "root", RAFT_REQUEST_LEASE_GRANT, &wire_lease_grant_request, &r);
+}
+
+static enum etcd_error put_leased(struct lab *l, const char *user, const char *key, int64_t id)
+{
+    const struct pb_put_request r = {.key = slice_str(key), .lease = id};
+    return lab_apply_as(l, user, RAFT_REQUEST_PUT, &wire_put_request, &r);
+}
+
+/* Who may not write what a lease would delete may neither revoke it nor add to it (CVE-2026-44283),
+ * nor see its keys (etcd#15814). */
+static void a_lease_is_as_its_keys_are(void **state)
+{
+    struct lab l = {0};
+    struct auth_denial why = {0};
+    struct pb_lease_revoke_request revoke = {.id = 7};
+    struct pb_put_request r = {.key = SLICE_LIT("inbox/1"), .lease = 7};
+    struct pb_request_op op = {.request_case = PB_OP_PUT, .request_put = &r};
+    struct pb_txn_request puts = {.failure = &op, .failure_n = 1};
+    (void)state;
+    lab_open(&l);
+    people_move_in(&l);
+    assert_int_equal(grant(&l, 7), ETCD_OK);
+    assert_int_equal(grant(&l, 8), ETCD_OK);
+    assert_int_equal(put_leased(&l, "alice", "inbox/1", 8), ETCD_OK); /* it had no keys */
+    assert_int_equal(put_leased(&l, "root", "secret", 7), ETCD_OK);
+    assert_int_equal(put_leased(&l, "alice", "inbox/1", 7), ETCD_PERMISSION_DENIED);
+    assert_true(slice_eq(l.reply.denial.key, SLICE_LIT("secret")));
+    assert_int_equal(put_leased(&l, "alice", "inbox/1", 9), ETCD_LEASE_NOT_FOUND);
+    assert_int_equal(txn(&l, "alice", &puts), ETCD_PERMISSION_DENIED);
+    assert_int_equal(
+        lab_apply_as(&l, "alice", RAFT_REQUEST_LEASE_REVOKE, &wire_lease_revoke_request, &revoke),
+        ETCD_PERMISSION_DENIED);
+    struct auth *a = state_auth(l.state);
+    const struct auth_who alice = {SLICE_LIT("alice"), auth_revision(a)};
+    const struct lease *has_secret = leases_find(state_leases(l.state), 7);
+    assert_int_equal(auth_may_lease(a, &alice, AUTH_READ, has_secret, &why),
+                     ETCD_PERMISSION_DENIED);
+    assert_int_equal(auth_may_lease(a, &alice, AUTH_READ, NULL, &why), ETCD_OK);
+    revoke.id = 8;
+    assert_int_equal(
+        lab_apply_as(&l, "alice", RAFT_REQUEST_LEASE_REVOKE, &wire_lease_revoke_request, &revoke),
+        ETCD_OK);
+    revoke.id = 7;
+    assert_int_equal(
+        lab_apply_as(&l, "root", RAFT_REQUEST_LEASE_REVOKE, &wire_lease_revoke_request, &revoke),
+        ETCD_OK);
+    assert_null(lab_value(&l, "secret").p);
+    lab_close(&l);
+}
+
+/* Time is nobody's: what it ends needs no permission. */
+static void a_lease_expires_whoever_wrote_its_keys(void **state)
+{
+    struct lab l = {0};
+    int64_t ids[1] = {7};
+    (void)state;
+    lab_open(&l);
+    people_move_in(&l);
+    assert_int_equal(grant(&l, 7), ETCD_OK);
+    assert_int_equal(put_leased(&l, "root", "secret", 7), ETCD_OK);
+    const struct pb_lease_expire_request expire = {.ids = ids, .ids_n = 1, .as_of = l.index};
+    assert_int_equal(lab_apply(&l, RAFT_REQUEST_LEASE_EXPIRE, &wire_lease_expire_request, &expire),
+                     ETCD_OK);
+    assert_null(lab_value(&l, "secret").p);
+    lab_close(&l);
+}
+
 static void a_change_of_roles_counts_at_once(void **state)
 {
     struct lab l = {0};
@@ -235,6 +307,8 @@ int main(void)
         cmocka_unit_test(writing_and_seeing_what_was_there_are_two_rights),
         cmocka_unit_test(a_nested_transaction_is_no_way_around),
         cmocka_unit_test(a_put_in_a_transaction_shows_nothing_unread),
+        cmocka_unit_test(a_lease_is_as_its_keys_are),
+        cmocka_unit_test(a_lease_expires_whoever_wrote_its_keys),
         cmocka_unit_test(a_change_of_roles_counts_at_once),
         cmocka_unit_test(what_was_judged_before_a_change_is_refused),
         cmocka_unit_test(only_root_manages_and_everybody_sees_himself),

@@ -1,5 +1,6 @@
-#include "ctl/json.h"
+#include "ctl/gojson.h"
 
+#include "base/base64.h"
 #include "base/wr.h"
 #include "wire/etcd.h"
 #include "wire/table.h"
@@ -22,7 +23,7 @@ static void string_ascii(uint8_t c, struct buf *out)
         buf_append_u8(out, c);
 }
 
-void json_quoted(struct slice text, struct buf *out)
+void gojson_string(struct slice text, struct buf *out)
 {
     buf_append_u8(out, '"');
     while (text.n > 0) {
@@ -40,19 +41,10 @@ void json_quoted(struct slice text, struct buf *out)
     buf_append_u8(out, '"');
 }
 
-void json_bytes(struct slice bytes, struct buf *out)
+void gojson_bytes(struct slice bytes, struct buf *out)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     buf_append_u8(out, '"');
-    for (size_t i = 0; i < bytes.n; i += 3) {
-        size_t n = bytes.n - i < 3 ? bytes.n - i : 3;
-        uint32_t v = (uint32_t)bytes.p[i] << 16;
-        v |= n > 1 ? (uint32_t)bytes.p[i + 1] << 8 : 0;
-        v |= n > 2 ? bytes.p[i + 2] : 0;
-        const char quad[] = {digits[v >> 18], digits[v >> 12 & 63],
-                             n > 1 ? digits[v >> 6 & 63] : '=', n > 2 ? digits[v & 63] : '='};
-        buf_append(out, quad, sizeof(quad));
-    }
+    base64_encode(bytes, out);
     buf_append_u8(out, '"');
 }
 
@@ -139,10 +131,10 @@ static void write_value(const struct writer *w, const struct wire_field *f, cons
         buf_printf(w->out, "%llu", (unsigned long long)load_u64(at));
         break;
     case WIRE_BYTES:
-        json_bytes(load_slice(at), w->out);
+        gojson_bytes(load_slice(at), w->out);
         break;
     case WIRE_STRING:
-        json_quoted(load_slice(at), w->out);
+        gojson_string(load_slice(at), w->out);
         break;
     case WIRE_MESSAGE:
         write_message(w, f->message, at);
@@ -197,7 +189,7 @@ static void write_message(const struct writer *w, const struct wire_message *m, 
     buf_append_str(w->out, wrapped ? "}}" : "}");
 }
 
-void json_message(const struct wire_message *m, const void *msg, bool hex_ids, struct buf *out)
+void gojson_message(const struct wire_message *m, const void *msg, bool hex_ids, struct buf *out)
 {
     const struct writer w = {out, hex_ids};
     write_message(&w, m, msg);
