@@ -208,7 +208,7 @@ static const struct flag_value *get(const struct flag_values *values, const char
             return &values->v[i];
         }
     }
-    must(!"the command has this option");
+    must(false); /* the command has this option */
     return NULL;
 }
 
