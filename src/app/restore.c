@@ -75,16 +75,33 @@ void restore_close(struct restore_file *f)
     *f = (struct restore_file){0};
 }
 
+static enum rc open_store(const struct conf *conf, const char *path, struct env *env,
+                          struct storage **out, struct err *err)
+{
+    struct store_options options = {.path = path, .log = env->log};
+    options.quota_bytes = conf->quota_backend_bytes > 0 ? (uint64_t)conf->quota_backend_bytes : 0;
+    ids_of(conf, &options.member_id, &options.cluster_id);
+    return store_open(&options, out, err);
+}
+
+enum rc restore_storage(const struct conf *conf, struct env *env, struct storage **out,
+                        struct err *err)
+{
+    struct datadir dir = {0};
+    enum rc rc = datadir_open(env->disk, conf->data_dir, conf->wal_dir, &dir, err);
+    if (rc == RC_OK)
+        rc = open_store(conf, dir.db, env, out, err);
+    datadir_fini(&dir);
+    return rc;
+}
+
 /* Fill a new store at that path. */
 static enum rc fill(const struct conf *conf, const char *path, const struct restore_file *file,
                     const struct restore_options *opt, struct env *env, struct import_result *out,
                     struct err *err)
 {
     struct storage *storage = NULL;
-    struct store_options options = {.path = path, .log = env->log};
-    options.quota_bytes = conf->quota_backend_bytes > 0 ? (uint64_t)conf->quota_backend_bytes : 0;
-    ids_of(conf, &options.member_id, &options.cluster_id);
-    enum rc rc = store_open(&options, &storage, err);
+    enum rc rc = open_store(conf, path, env, &storage, err);
     if (rc == RC_OK)
         rc = snapshot_import(&file->bbolt, &opt->import, env, storage, out, err);
     storage_close(storage);

@@ -31,4 +31,8 @@ void restore_close(struct restore_file *f);
 MUST_USE enum rc restore_snapshot(const struct conf *conf, const struct restore_options *opt,
                                   struct import_result *out, struct err *err);
 
+/* The storage that restore_snapshot made; no server may have it. */
+MUST_USE enum rc restore_storage(const struct conf *conf, struct env *env, struct storage **out,
+                                 struct err *err);
+
 #endif

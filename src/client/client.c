@@ -31,6 +31,8 @@ struct client *client_new(struct client_loop *loop, const struct client_options 
     c->endpoints = mem_calloc(opt->endpoints_n, sizeof(*c->endpoints));
     for (size_t i = 0; i < opt->endpoints_n; i++)
         client_endpoint_parse(opt->endpoints[i], &c->endpoints[i]);
+    if (c->opt.keepalive_ms > 0 && c->opt.keepalive_ms < CLIENT_KEEPALIVE_MS_MIN)
+        c->opt.keepalive_ms = CLIENT_KEEPALIVE_MS_MIN;
     if (c->opt.send_max == 0)
         c->opt.send_max = CLIENT_SEND_MAX_DEFAULT;
     if (c->opt.recv_max == 0)

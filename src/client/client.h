@@ -13,6 +13,7 @@
 
 #define CLIENT_SEND_MAX_DEFAULT (2u << 20)  /* bytes of a request, as etcd's client */
 #define CLIENT_RECV_MAX_DEFAULT 2147483647u /* bytes of one message, as etcd's client */
+#define CLIENT_KEEPALIVE_MS_MIN 10000u      /* as grpc: servers hang up on who pings more often */
 #define CLIENT_RETRY_MS         25u         /* between attempts */
 #define CLIENT_RETRY_MS_MAX     1000u       /* … which double, up to this */
 
@@ -23,7 +24,7 @@ struct client_options {
     struct slice password;
     struct slice token;       /* a ready one; then user is not looked at */
     uint64_t dial_timeout_ms; /* of a login */
-    uint64_t keepalive_ms;
+    uint64_t keepalive_ms;    /* 0: never ping; at least CLIENT_KEEPALIVE_MS_MIN */
     uint64_t keepalive_timeout_ms;
     size_t send_max; /* 0: the default */
     size_t recv_max;

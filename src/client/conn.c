@@ -269,6 +269,10 @@ static void conn_receive(struct client_conn *c)
 static void on_ping_due(struct timer *t)
 {
     struct client_conn *c = CONTAINER_OF(t, struct client_conn, ping);
+    if (list_empty(&c->calls)) {
+        c->pinged = false; /* nobody waits: the next call begins anew */
+        return;
+    }
     if (c->pinged) {
         conn_fail(c, RC_TIMEOUT, "keepalive ping was not answered");
         return;

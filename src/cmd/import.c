@@ -2,6 +2,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/flags.h"
+#include "cmd/live.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,17 +13,25 @@
 
 static void help(FILE *to)
 {
-    fprintf(to,
-            "usage: moat import --snapshot FILE [FLAG ...]\n\n"
-            "Makes a data directory out of a snapshot of etcd 3.4 to 3.7 (etcdctl snapshot save),\n"
-            "or of moat's own: keys with their revisions, leases, users, roles and alarms.\n\n"
-            "  --snapshot FILE      the snapshot\n"
-            "  --skip-hash-check    take a file without the SHA-256 at its end, such as etcd's\n"
-            "                       member/snap/db of a server that is stopped\n"
-            "  --bump-revision N    let revisions go on N higher, and\n"
-            "  --mark-compacted     take all up to there for compacted\n\n"
-            "All other flags are the server's: give it the same ones then (--data-dir, --name,\n"
-            "--initial-cluster, --initial-cluster-token, --initial-advertise-peer-urls).\n");
+    fprintf(
+        to,
+        "usage: moat import --snapshot FILE [FLAG ...]\n"
+        "       moat import --from URL [FLAG ...]\n\n"
+        "Makes a data directory out of a snapshot of etcd 3.4 to 3.7 (etcdctl snapshot save),\n"
+        "or of moat's own: keys with their revisions, leases, users, roles and alarms.\n\n"
+        "  --snapshot FILE      the snapshot\n"
+        "  --skip-hash-check    take a file without the SHA-256 at its end, such as etcd's\n"
+        "                       member/snap/db of a server that is stopped\n"
+        "  --bump-revision N    let revisions go on N higher, and\n"
+        "  --mark-compacted     take all up to there for compacted\n\n"
+        "With --from the snapshot is a running server's, whose changes are then followed, until\n"
+        "SIGINT or SIGTERM says that it is time to switch: stop its writers before that.\n\n"
+        "  --from URL           the server (or several URLs of it, by commas)\n"
+        "  --from-user NAME:PASSWORD\n"
+        "                       root there, if authentication is on\n"
+        "  --until-level        end by itself, once nothing is missing\n\n"
+        "All other flags are the server's: give it the same ones then (--data-dir, --name,\n"
+        "--initial-cluster, --initial-cluster-token, --initial-advertise-peer-urls).\n");
 }
 
 static void show_progress(void *arg, uint64_t done, uint64_t bytes)
@@ -69,14 +78,20 @@ enum rc import_with_flags(int argc, char *const *argv, struct restore_options *o
 int cmd_import(const struct cmd_args *args)
 {
     struct restore_options opt = {0};
+    struct live_options live = {0};
     struct import_result r;
     struct err err = {0};
     const char *bump = NULL;
     bool mark = false;
     bool wants_help = false;
     const struct flag known[] = {
-        {"snapshot", .text = &opt.path},   {"skip-hash-check", .set = &opt.skip_hash_check},
-        {"bump-revision", .text = &bump},  {"mark-compacted", .set = &mark},
+        {"snapshot", .text = &opt.path},
+        {"skip-hash-check", .set = &opt.skip_hash_check},
+        {"bump-revision", .text = &bump},
+        {"mark-compacted", .set = &mark},
+        {"from", .text = &live.from},
+        {"from-user", .text = &live.user},
+        {"until-level", .set = &live.until_level},
         {"help", 'h', .set = &wants_help},
     };
     struct flags f = {.known = known, .known_n = ARRAY_LEN(known), .pass_on = true};
@@ -85,12 +100,14 @@ int cmd_import(const struct cmd_args *args)
         help(stdout);
         return 0;
     }
-    if (rc == RC_OK && !opt.path)
-        rc = err_set(&err, RC_MALFORMED, "--snapshot FILE is missing; see moat import --help");
+    if (rc == RC_OK && !opt.path == !live.from)
+        rc = err_set(&err, RC_MALFORMED,
+                     "either --snapshot FILE or --from URL is needed; see moat import --help");
     if (rc == RC_OK)
         rc = import_bump(bump, mark, &opt, &err);
     if (rc == RC_OK)
-        rc = import_with_flags(f.n, f.words, &opt, &r, &err);
+        rc = opt.path ? import_with_flags(f.n, f.words, &opt, &r, &err)
+                      : live_import(f.n, f.words, &live, &r, &err);
     if (rc != RC_OK) {
         fprintf(stderr, "moat: %s\n", err.text[0] ? err.text : rc_text(rc));
         return rc == RC_MALFORMED ? 2 : 1;
@@ -98,7 +115,7 @@ int cmd_import(const struct cmd_args *args)
     printf("imported %s: revision %" PRId64 ", %" PRIu64 " stored revisions, %" PRIu64
            " leases, %" PRIu64 " users, %" PRIu64 " roles, %" PRIu64 " alarms; authentication is "
            "%s\nnow start moat server with the same flags\n",
-           opt.path, r.revision, r.revisions, r.leases, r.users, r.roles, r.alarms,
-           r.auth_enabled ? "on" : "off");
+           opt.path ? opt.path : live.from, r.revision, r.revisions, r.leases, r.users, r.roles,
+           r.alarms, r.auth_enabled ? "on" : "off");
     return 0;
 }

@@ -40,6 +40,7 @@ static const struct command commands[] = {
     {"import", "make a data directory out of etcd's snapshot", cmd_import},
     {"server", "run a server (flags, ETCD_* variables and files as etcd's; --help lists them)",
      cmd_server},
+    {"verify", "compare the keys of two servers, moat's or etcd's", cmd_verify},
     {"version", "print moat's version", cmd_version},
 };
 

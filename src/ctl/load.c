@@ -27,6 +27,7 @@ struct load {
     size_t started;
     size_t running;
     size_t room; /* in out->latencies */
+    size_t next; /* the worker that is asked first */
 };
 
 void load_result_fini(struct load_result *r)
@@ -143,11 +144,13 @@ static void drive(struct load *l, struct progress *bar)
     while (!is_over(l, now = client_now_ns())) {
         size_t may = allowance(l, now);
         for (size_t i = 0; i < l->opt->clients; i++) {
-            if (l->workers[i].call)
-                finish(l, &l->workers[i]);
-            if (!l->workers[i].call && l->started < may)
-                begin(l, &l->workers[i]);
+            struct worker *w = &l->workers[(l->next + i) % l->opt->clients];
+            if (w->call)
+                finish(l, w);
+            if (!w->call && l->started < may)
+                begin(l, w);
         }
+        l->next = l->started % l->opt->clients; /* each connection has its turn */
         progress_set(bar, l->opt->time_s ? (now - l->start_ns) / NS_PER_S : l->out->n);
         /* With a rate, the next put may be due although nothing arrives. */
         uint64_t until = l->opt->rate ? now + NS_PER_S / 1000 : now + NS_PER_S / 10;

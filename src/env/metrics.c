@@ -31,19 +31,16 @@ void metrics_init(struct metrics *m)
 
 static int compare_names(const void *a, const void *b)
 {
-    const struct row *const *x = a;
-    const struct row *const *y = b;
-    return strcmp((*x)->name, (*y)->name);
+    return strcmp(((const struct row *)a)->name, ((const struct row *)b)->name);
 }
 
 void metrics_write(const struct metrics *m, struct buf *out)
 {
-    const struct row *sorted[ARRAY_LEN(rows)];
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        sorted[i] = &rows[i];
-    qsort(sorted, ARRAY_LEN(rows), sizeof(sorted[0]), compare_names);
+    struct row sorted[ARRAY_LEN(rows)];
+    memcpy(sorted, rows, sizeof(rows));
+    qsort(sorted, ARRAY_LEN(rows), sizeof(struct row), compare_names);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct row *r = sorted[i];
+        const struct row *r = &sorted[i];
         const void *at = (const char *)m + r->offset;
         metric_family(out, r->name, r->type, r->help);
         if (r->type == METRIC_HISTOGRAM)

@@ -14,19 +14,18 @@ static void look(struct timer *t)
     struct http_conn *c = a->h2->conn;
     uint64_t now = env_now_ns(c->env);
     uint64_t due = a->heard_ns + (uint64_t)c->limits.keepalive_ms * NS_PER_MS;
-    if (due > now) { /* it said something meanwhile */
-        a->asked = false;
-        timer_start(c->env->timers, t, due);
-    } else if (!a->asked) {
-        a->asked = true;
-        nghttp2_submit_ping(a->h2->session, 0, alive_ping);
-        http_conn_wake(c);
-        env_after(c->env, t, (uint64_t)c->limits.keepalive_timeout_ms * NS_PER_MS);
-    } else {
+    if (a->asked_ns > a->heard_ns) { /* nothing came since */
         log_debug(c->env->log, "http.peer_silent", "peer", BYTES(http_conn_peer(c)));
         h2_fail(a->h2);
         http_conn_finish(c);
         http_conn_wake(c);
+    } else if (due > now) {
+        timer_start(c->env->timers, t, due);
+    } else {
+        a->asked_ns = now;
+        nghttp2_submit_ping(a->h2->session, 0, alive_ping);
+        http_conn_wake(c);
+        env_after(c->env, t, (uint64_t)c->limits.keepalive_timeout_ms * NS_PER_MS);
     }
 }
 

@@ -15,9 +15,9 @@ struct h2_alive {
     struct timer timer;
     struct h2 *h2;
     uint64_t heard_ns;  /* something came from the peer */
+    uint64_t asked_ns;  /* our last PING; 0: none */
     uint64_t pinged_ns; /* the peer's last PING; 0: none */
     unsigned strikes;   /* PINGs that came too soon */
-    bool asked;         /* our PING is out */
     bool answered;      /* we sent HEADERS or DATA since its last PING */
 };
 

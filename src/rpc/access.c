@@ -77,8 +77,6 @@ bool access_origin_may_act(const struct rpc_access *a, const struct http_request
     if (!origin.p || is_listed(a->origins, a->origin_count, origin))
         return true;
     /* A page of ours: scheme://host:port, and the same host:port is asked. */
-    const uint8_t *colon = memchr(origin.p, ':', origin.n);
-    size_t scheme = colon ? (size_t)(colon - origin.p) : origin.n;
-    return scheme + 3 <= origin.n && memcmp(colon, "://", 3) == 0 &&
-           slice_eq(slice_skip(origin, scheme + 3), request->authority);
+    const uint8_t *host = origin.n ? memmem(origin.p, origin.n, "://", 3) : NULL;
+    return host && slice_eq(slice_skip(origin, (size_t)(host - origin.p) + 3), request->authority);
 }

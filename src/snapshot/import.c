@@ -94,8 +94,11 @@ static bool import_key(void *arg, struct slice key, struct slice encoded)
 static bool import_lease(void *arg, struct slice key, struct slice value)
 {
     struct import *im = arg;
-    if (key.n != 8)
-        return damaged(im, "a key is no lease ID");
+    struct pb_lease lease;
+    if (wire_decode(&wire_lease, value, &im->arena, &lease) != RC_OK || key.n != 8 ||
+        lease.id == 0 || load_u64_big(key.p) != (uint64_t)lease.id || lease.ttl < 0 ||
+        lease.remaining_ttl < 0 || lease.remaining_ttl > lease.ttl)
+        return damaged(im, "a row is no lease");
     im->result.leases++;
     return add(im, TABLE_LEASE, key, value);
 }

@@ -125,10 +125,9 @@ static uint64_t decode_varint(struct decoder *d, const struct wire_field *f)
 
 static struct slice decode_text(struct decoder *d, const struct wire_field *f)
 {
-    size_t pos = d->lex.at;
     if (json_peek(&d->lex) == '"')
         return json_string(&d->lex, &d->scratch);
-    pos = d->lex.at;
+    size_t pos = d->lex.at;
     json_skip(&d->lex, &d->scratch);
     fail_value(d, f, pos);
     return (struct slice){0};

@@ -4,12 +4,13 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 
 import pb
 from etcd import ENVIRONMENT, Ctl, Etcd
-from harness import MOAT, Client, Failure, check, free_port, has, knob, peer, run, same, test
+from harness import MOAT, Client, Failure, check, free_port, has, knob, peer, run, same, test, wait_for
 
 def history(rng, operations):
     """Command lines that make revisions: the same on each server."""
@@ -140,6 +141,7 @@ def there_and_back(scratch, version):
     same(moat.json("get", "", "--prefix", "--rev", str(old_revision))["kvs"], earlier)
     same(revision_of(moat), revision_of(origin))
     same(rights(moat), rights(origin), "users and roles in moat")
+    same(leases_of(moat), leases_of(origin), "leases in moat")
     moat("put", "since", "then")
     after = moat.hash_kv()
     Ctl(server.url, version)("snapshot", "save", scratch.sub("two.db"))
@@ -395,3 +397,81 @@ def range_stream_pinned(scratch):
         same(len(kvs), 60)
         check(all(kv.value == value for kv in kvs), "a value came back changed")
         same(part.range.header.revision, 61)
+
+
+def verify(server, etcd, *flags):
+    return run([MOAT, "verify", "--endpoint", server.url, "--against", etcd.url, *flags])
+
+
+def follows(scratch, version):
+    """Copy a running etcd while it is written to; return how many revisions it went on."""
+    rng = random.Random(9)
+    etcd = Etcd(scratch, version, "etcd", f"http://127.0.0.1:{free_port()}")
+    etcd.start()
+    origin = Ctl(etcd.url, version)
+    fill(origin, rng)
+    begun = revision_of(origin)
+    server = scratch.server()
+    flags = ["--data-dir", server.data, "--listen-peer-urls", server.peer_url]
+    process = subprocess.Popen(
+        [MOAT, "import", "--from", etcd.url, *flags],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    for line in history(rng, 60):
+        origin(*line)
+    lease = origin("lease", "grant", "1000").split()[1]
+    origin("put", "late", "x", "--lease", lease)
+    with Client(etcd.url.removeprefix("http://")) as c:
+        c.txn(success=[{"put": {"key": b"t%d" % n, "value": b"v"}} for n in range(20)])
+        c.delete(b"t1", range_end=b"t2")
+    wait_for(lambda: os.path.exists(server.data + "/moat/db"), 20, "the snapshot to be imported")
+    origin("put", "the", "last")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    same(process.returncode, 0, err.decode())
+    has(out.decode(), f"revision {revision_of(origin)},")
+    server.start()
+    found = verify(server, etcd)
+    same(found[0], 0, found)
+    has(found[1].decode(), "equal at revision")
+    moat = Ctl(server.url)
+    same(rights(moat), rights(origin))
+    same(leases_of(moat), leases_of(origin), "leases granted meanwhile, too")
+    moat("put", "only", "here")
+    origin("put", "only", "there")
+    found = verify(server, etcd)
+    same(found[0], 1, found)
+    has(found[1].decode(), '"only", which has another value')
+    status, _, err = run([MOAT, "import", "--from", etcd.url, *flags, "--until-level"])
+    check(status == 1 and b"not empty" in err, "into existing data:", err)
+    return revision_of(origin) - begun
+
+
+@test("import --from copies a running etcd 3.7, follows it, and is level when told to switch")
+def from_running_37(scratch):
+    return f"{follows(scratch, '3.7')} revisions followed"
+
+
+@test("import --from copies a running etcd 3.4, follows it, and is level when told to switch")
+def from_running_34(scratch):
+    return f"{follows(scratch, '3.4')} revisions followed"
+
+
+@test("import --from --until-level ends by itself, and takes moat's own servers as well")
+def from_moat(scratch):
+    first = scratch.server()
+    first.start()
+    ctl = Ctl(first.url)
+    for line in history(random.Random(2), 30):
+        ctl(*line)
+    second = scratch.server(data="second")
+    status, out, err = run(
+        [MOAT, "import", "--from", first.url, "--until-level", "--data-dir", second.data]
+        + ["--listen-peer-urls", second.peer_url]
+    )
+    same(status, 0, err.decode())
+    second.start()
+    same(run([MOAT, "verify", "--endpoint", first.url, "--against", second.url])[0], 0)
+    same(run([MOAT, "verify", "--against", "http://127.0.0.1:1"])[0], 2)

@@ -77,6 +77,22 @@ static void a_peer_that_is_gone_is_given_up(void **state)
     assert_int_equal(raw_goaway(&lab), NGHTTP2_NO_ERROR);
 }
 
+static void an_answer_counts_even_when_the_timeout_is_the_longer(void **state)
+{
+    static const struct http_limits limits = {.keepalive_ms = 500, .keepalive_timeout_ms = 1000};
+    (void)state;
+    lab_close(&lab);
+    lab_open(&lab, &limits, UINT64_MAX);
+    raw_begin(&raw);
+    raw_send(&lab, &raw);
+    for (int i = 0; i < 5; i++) {
+        lab_pass_ms(&lab, i == 0 ? 500 : 1000);
+        assert_int_equal(pings_sent(), 1);
+        ping(NGHTTP2_FLAG_ACK);
+    }
+    assert_false(lab.finished);
+}
+
 static void whoever_talks_is_not_asked(void **state)
 {
     (void)state;
@@ -145,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_quiet_peer_is_asked_and_answers),
         TEST(a_peer_that_is_gone_is_given_up),
+        TEST(an_answer_counts_even_when_the_timeout_is_the_longer),
         TEST(whoever_talks_is_not_asked),
         TEST(three_pings_too_soon_are_too_many),
         TEST(patient_pings_are_fine),

@@ -43,10 +43,10 @@ static void writes_are_of_all_kinds_and_fine(void **state)
             branches += txn.success_n > 1 && txn.failure_n > 1;
         } else if (field == RAFT_REQUEST_LEASE_GRANT) {
             assert_int_equal(wire_decode(&wire_lease_grant_request, body, &a, &grant), RC_OK);
-            assert_true(grant.id > 0 && grant.ttl > 0);
+            assert_true(grant.id != 0 && grant.ttl > 0);
         } else if (field == RAFT_REQUEST_LEASE_REVOKE) {
             assert_int_equal(wire_decode(&wire_lease_revoke_request, body, &a, &revoke), RC_OK);
-            assert_true(revoke.id > 0);
+            assert_int_not_equal(revoke.id, 0);
         } else {
             assert_int_equal(field, RAFT_REQUEST_COMPACTION);
             assert_int_equal(wire_decode(&wire_compaction_request, body, &a, &c), RC_OK);
