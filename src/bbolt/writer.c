@@ -11,6 +11,10 @@
 #define OUT_BYTES  (1u << 20) /* gathered before they are written */
 #define FIRST_PAGE 2u         /* behind the meta pages */
 
+/* Rows that would leave much of a page empty share a node of several pages. */
+#define LARGE_ROW_BYTES  (BBOLT_PAGE_BYTES / 4)
+#define LARGE_NODE_BYTES (16 * BBOLT_PAGE_BYTES)
+
 /* The page of one level that is being filled. */
 struct level {
     struct buf heads; /* elements; their pos counts within data until the page is written */
@@ -124,8 +128,9 @@ static uint64_t write_page(struct bbolt_writer *w, struct level *l, bool leaf)
 
 static bool fits(const struct level *l, size_t bytes)
 {
+    size_t room = bytes > LARGE_ROW_BYTES ? LARGE_NODE_BYTES : BBOLT_PAGE_BYTES;
     return l->n < BBOLT_ELEMENTS_MAX &&
-           BBOLT_PAGE_HEADER + l->heads.n + l->data.n + BBOLT_LEAF_HEAD + bytes <= BBOLT_PAGE_BYTES;
+           BBOLT_PAGE_HEADER + l->heads.n + l->data.n + BBOLT_LEAF_HEAD + bytes <= room;
 }
 
 static void note_first(struct level *l, struct slice key)

@@ -1,4 +1,4 @@
-/* fuzz: bbolt */
+/* fuzz: bbolt base */
 /* Arbitrary bytes as a bbolt file: refused, or every bucket and row read within its bounds. */
 #include "bbolt/reader.h"
 

@@ -181,6 +181,8 @@ def etcdutl(scratch):
     ctl = Ctl(server.url)
     for line in history(random.Random(3), 50):
         ctl(*line)
+    for size in (900, 1100, 4000, 5000, 9000, 20000, 70000):
+        ctl("put", f"large/{size}", "v" * size)
     ctl("compaction", str(revision_of(ctl) - 10), "--physical")
     snapshot = moat_snapshot(scratch, server, "s.db")
     theirs = peer("etcd-3.7/etcdutl")
@@ -475,3 +477,74 @@ def from_moat(scratch):
     second.start()
     same(run([MOAT, "verify", "--endpoint", first.url, "--against", second.url])[0], 0)
     same(run([MOAT, "verify", "--against", "http://127.0.0.1:1"])[0], 2)
+
+
+def answer(client, call, *args, **fields):
+    """What a call gives: its reply without the header, or (code, text)."""
+    try:
+        reply = call(*args, **fields)
+    except client.grpc.RpcError as error:
+        return error.code().name, error.details()
+    return {k: v for k, v in vars(reply).items() if k != "header"}
+
+
+@test("alarms raised by hand refuse and allow what etcd 3.7's do, and stand in Status likewise")
+def alarms(scratch):
+    etcd = Etcd(scratch, "3.7", "etcd", f"http://127.0.0.1:{free_port()}")
+    etcd.start()
+    server = scratch.server()
+    server.start()
+    path = "/etcdserverpb.Maintenance/Alarm"
+    put = [{"put": {"key": b"k", "value": b"v"}}]
+    with server.client() as ours, Client(etcd.url.removeprefix("http://")) as theirs:
+
+        def both(what, call):
+            same(answer(ours, *call(ours)), answer(theirs, *call(theirs)), what)
+
+        def each(kind):
+            both(f"{kind} get", lambda c: (c.call, path))
+            both(f"{kind} put", lambda c: (c.put, b"k", b"v"))
+            both(f"{kind} range", lambda c: (c.range, b"k"))
+            for name, ops in (("txn put", put), ("txn none", [])):
+                reply = [answer(c, lambda: c.txn(success=ops)) for c in (ours, theirs)]
+                same([isinstance(r, tuple) for r in reply], [isinstance(reply[0], tuple)] * 2)
+                if isinstance(reply[0], tuple):
+                    same(reply[0], reply[1], f"{kind} {name}")
+            both(f"{kind} delete", lambda c: (c.delete, b"x"))
+            both(f"{kind} compact", lambda c: (c.compact, 10000))
+
+        each("none")
+        for alarm, name in ((1, "NOSPACE"), (2, "CORRUPT")):
+            for c in (ours, theirs):
+                c.call(path, action=1, member=77, alarm=alarm)
+            each(name)
+            found = [c.status().errors for c in (ours, theirs)]
+            same(found[0], [f"memberID:77 alarm:{name}"])
+            same([" ".join(e.split()) for e in found[1]], found[0])
+            health = [run(["curl", "-s", url + "/health"])[1] for url in (server.url, etcd.url)]
+            same(health[0], health[1])
+            for c in (ours, theirs):
+                c.call(path, action=2, member=77, alarm=alarm)
+        each("none again")
+
+
+@test("--auto-compaction-retention compacts what is older, and keeps what is not")
+def auto_compaction(scratch):
+    server = scratch.server("--auto-compaction-retention", "1s")
+    server.start()
+    with server.client() as c:
+        first = c.put(b"k", b"1").header.revision
+        for n in range(20):
+            c.put(b"k", b"%d" % n)
+
+        def compacted():
+            c.put(b"k", b"x")
+            try:
+                c.range(b"k", revision=first)
+            except c.grpc.RpcError as error:
+                return error.details() == "etcdserver: mvcc: required revision has been compacted"
+            return False
+
+        wait_for(compacted, 30, "a compaction")
+        now = c.put(b"k", b"y").header.revision
+        same(c.range(b"k", revision=now).kvs[0].value, b"y")

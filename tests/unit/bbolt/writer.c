@@ -54,7 +54,19 @@ static void what_is_written_is_read(void **state)
         check_rows(n, 7);
     check_rows(200000, 10); /* three levels */
     check_rows(3, 4096);
+    check_rows(1000, 5000);
     check_rows(5, 1000000);
+}
+
+static void large_rows_leave_little_empty(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1000, 1100, 2100, 4080, 5000, 9000, 10000, 70000};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct buf file = file_make(500, sizes[i]);
+        assert_true(file.n < 500 * sizes[i] * 5 / 4 + 100000);
+        buf_fini(&file);
+    }
 }
 
 static enum rc put_pair(struct slice a, struct slice b, size_t value_n)
@@ -118,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(large_rows_leave_little_empty),
         cmocka_unit_test(what_bbolt_does_not_take_is_refused),
         cmocka_unit_test(the_sinks_failure_sticks),
     };
