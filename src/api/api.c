@@ -116,9 +116,9 @@ void api_lead(struct api *a)
         lease_lead(a);
 }
 
-struct http_handler *api_handler(struct api *a)
+struct http_handler *api_handler(struct api *a, enum rpc_door door)
 {
-    return rpc_server_handler(a->rpc);
+    return rpc_server_handler(a->rpc, door);
 }
 
 size_t api_open_calls(const struct api *a)

@@ -81,7 +81,7 @@ void api_free(struct api *a);
  * counts from now on. Once. */
 void api_lead(struct api *a);
 
-struct http_handler *api_handler(struct api *a);
+struct http_handler *api_handler(struct api *a, enum rpc_door door);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */
 struct http_handler *api_peer_handler(struct api *a);
 

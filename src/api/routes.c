@@ -87,10 +87,10 @@ void routes_close(struct api *a)
 
 struct http_handler *api_peer_handler(struct api *a)
 {
-    return rpc_server_handler(a->peer_rpc);
+    return rpc_server_handler(a->peer_rpc, RPC_DOOR_ALL);
 }
 
 struct http_handler *api_metrics_handler(struct api *a)
 {
-    return rpc_server_handler(a->metrics_rpc);
+    return rpc_server_handler(a->metrics_rpc, RPC_DOOR_ALL);
 }

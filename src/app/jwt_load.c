@@ -13,15 +13,14 @@ static enum rc read_key(const char *path, struct buf *out, struct err *err)
     FILE *f = fopen(path, "rb");
     if (!f)
         return err_set(err, rc_of_errno(errno), "--auth-token: cannot open %s: %s", path,
-                       strerror(errno));
+                       rc_text(rc_of_errno(errno)));
     buf_reserve(out, JWT_KEY_FILE_MAX + 1);
     setbuf(f, NULL); /* no copy is left in a buffer of its own */
     out->n = fread(out->p, 1, JWT_KEY_FILE_MAX + 1, f);
     bool failed = ferror(f) != 0;
-    int why = errno;
     (void)fclose(f);
     if (failed)
-        return err_set(err, RC_IO, "--auth-token: cannot read %s: %s", path, strerror(why));
+        return err_set(err, RC_IO, "--auth-token: cannot read %s", path);
     if (out->n > JWT_KEY_FILE_MAX)
         return err_set(err, RC_LIMIT, "--auth-token: %s is no key: it has more than %u bytes", path,
                        JWT_KEY_FILE_MAX);

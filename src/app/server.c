@@ -7,11 +7,11 @@
 #include "app/datadir.h"
 #include "app/ids.h"
 #include "app/jwt_load.h"
+#include "app/listeners.h"
 #include "app/logger.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "env/metrics.h"
-#include "io/listener.h"
 #include "io/process.h"
 #include "io/random.h"
 #include "store/store.h"
@@ -42,8 +42,7 @@ struct server {
     struct metrics metrics;
     uint64_t leader; /* as last seen */
     struct http_limits http_limits;
-    struct io_listener **listeners;
-    size_t listener_n;
+    struct listeners listeners;
     const char **peer_urls; /* texts, for the member list */
     const char **client_urls;
     struct timer trim_resident;
@@ -194,7 +193,7 @@ static void on_turn(void *arg)
 static void trim_resident(struct timer *t)
 {
     struct server *s = CONTAINER_OF(t, struct server, trim_resident);
-    if (io_resident_file_bytes() > RESIDENT_MAX)
+    if (!s->conf->memory_mlock && io_resident_file_bytes() > RESIDENT_MAX)
         store_trim_resident(s->storage);
     env_after(s->env, t, TRIM_RESIDENT_NS);
 }
@@ -219,7 +218,21 @@ static struct layer *on_client(void *arg, struct io_conn *c, struct slice peer)
 {
     struct server *s = arg;
     (void)c;
-    return serve(s, api_handler(s->api), peer);
+    return serve(s, api_handler(s->api, RPC_DOOR_ALL), peer);
+}
+
+static struct layer *on_grpc_client(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return serve(s, api_handler(s->api, RPC_DOOR_GRPC), peer);
+}
+
+static struct layer *on_http_client(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return serve(s, api_handler(s->api, RPC_DOOR_HTTP), peer);
 }
 
 static struct layer *on_metrics(void *arg, struct io_conn *c, struct slice peer)
@@ -277,13 +290,14 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
                                                  .cluster_id = s->cluster_id,
                                                  .member_id = s->member_id,
                                                  .quota_bytes = c->quota_backend_bytes,
+                                                 .verify = c->initial_corrupt_check,
                                                  .token_ttl_ns = token_ttl_ns(c),
                                                  .arg = s,
                                                  .configuration = on_configuration,
                                                  .on_flushed = on_flushed,
                                                  .on_storage = on_storage});
     rc = state_restore(s->state, restored, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK && !c->memory_mlock)
         store_trim_resident(s->storage); /* the walk over all revisions mapped the whole file */
     return rc;
 }
@@ -389,43 +403,16 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
     return rc;
 }
 
-/* One listener; opt has who serves its connections. */
-static enum rc listen_on(struct server *s, const struct conf_url *url,
-                         struct io_listener_options opt, struct err *err)
-{
-    bool socket = conf_url_is_socket(url);
-    const char *text = socket ? url->path : url->host;
-    char *to = socket ? opt.address.path : opt.address.host;
-    size_t cap = socket ? sizeof(opt.address.path) : sizeof(opt.address.host);
-    opt.address.kind = socket ? IO_ADDRESS_UNIX : IO_ADDRESS_TCP;
-    opt.address.port = url->port;
-    if (strlen(text) >= cap)
-        return err_set(err, RC_LIMIT, "cannot listen on %s: longer than %zu bytes", text, cap - 1);
-    memcpy(to, text, strlen(text) + 1);
-    enum rc rc = io_listen(s->loop, &opt, &s->listeners[s->listener_n], err);
-    if (rc == RC_OK)
-        s->listener_n++;
-    return rc;
-}
-
 static enum rc listen_all(struct server *s, struct err *err)
 {
-    const struct conf_urls *clients = &s->conf->listen_client_urls;
-    const struct conf_urls *peers = &s->conf->listen_peer_urls;
-    const struct conf_urls *metrics = &s->conf->listen_metrics_urls;
-    struct io_listener_options opt = {.limits = IO_LIMITS_DEFAULT, .arg = s};
-    enum rc rc = RC_OK;
-    s->listeners = mem_calloc(clients->n + peers->n + metrics->n, sizeof(struct io_listener *));
-    opt.on_accept = on_peer;
-    for (size_t i = 0; i < peers->n && rc == RC_OK; i++)
-        rc = listen_on(s, &peers->v[i], opt, err);
-    opt.on_accept = on_metrics;
-    for (size_t i = 0; i < metrics->n && rc == RC_OK; i++)
-        rc = listen_on(s, &metrics->v[i], opt, err);
-    opt.on_accept = on_client;
-    for (size_t i = 0; i < clients->n && rc == RC_OK; i++)
-        rc = listen_on(s, &clients->v[i], opt, err);
-    return rc;
+    bool apart = s->conf->listen_client_http_urls.n > 0;
+    listeners_accept *const accept[LISTENERS_ROLE_COUNT] = {
+        [LISTENERS_PEER] = on_peer,
+        [LISTENERS_METRICS] = on_metrics,
+        [LISTENERS_CLIENT_HTTP] = on_http_client,
+        [LISTENERS_CLIENT] = apart ? on_grpc_client : on_client,
+    };
+    return listeners_open(&s->listeners, s->loop, s->conf, accept, s, err);
 }
 
 static enum rc open_data(struct server *s, struct err *err)
@@ -513,8 +500,7 @@ static void announce(struct server *s, bool talk)
 /* What is in flight is finished, so that the next start has nothing to replay. */
 static void finish(struct server *s)
 {
-    for (size_t i = 0; i < s->listener_n; i++)
-        io_listener_close(s->listeners[i]);
+    listeners_close(&s->listeners);
     if (s->wal && s->fatal == RC_OK) {
         worker_drain(s->env->workers, LANE_WAL);
         enum rc rc = state_sync(s->state);
@@ -534,7 +520,6 @@ static void finish(struct server *s)
     state_free(s->state);
     storage_close(s->storage);
     datadir_fini(&s->dir);
-    free(s->listeners);
     free(s->peer_urls);
     free(s->client_urls);
 }
@@ -562,7 +547,10 @@ enum rc server_run(const struct conf *conf, bool talk, struct err *err)
                                        .local_time = conf->log_rotation.local_time});
     store_catch_sigbus();
     io_raise_fd_limit();
-    rc = io_loop_new(&(struct io_loop_options){.log = &s.logger.log}, &s.loop, err);
+    if (conf->memory_mlock)
+        rc = io_lock_memory(err);
+    if (rc == RC_OK)
+        rc = io_loop_new(&(struct io_loop_options){.log = &s.logger.log}, &s.loop, err);
     if (rc == RC_OK) {
         s.env = io_loop_env(s.loop);
         metrics_init(&s.metrics);

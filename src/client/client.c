@@ -196,19 +196,20 @@ void client_send(struct client_call *call, enum client_method m, const void *req
     buf_fini(&message);
 }
 
-struct client_call *client_start(struct client *c, enum client_method m, const void *request,
-                                 uint64_t deadline_ns, struct client_status *status)
+struct client_call *client_start(struct client *c, const struct client_request *request,
+                                 struct client_status *status)
 {
-    size_t n = wire_encoded_len(client_method_info(m)->request, request);
+    enum client_method m = request->method;
+    size_t n = wire_encoded_len(client_method_info(m)->request, request->message);
     if (n > c->opt.send_max) {
         client_status_set(status, GRPC_RESOURCE_EXHAUSTED,
                           "trying to send message larger than max (%zu vs. %zu)", n,
                           c->opt.send_max);
         return NULL;
     }
-    struct client_call *call = client_open(c, m, deadline_ns, false, status);
+    struct client_call *call = client_open(c, m, request->deadline_ns, false, status);
     if (call) {
-        client_send(call, m, request);
+        client_send(call, m, request->message);
         client_call_finish(call);
     }
     return call;
@@ -234,11 +235,12 @@ struct attempt {
     struct buf message;
 };
 
-static enum rc attempt(struct client *c, enum client_method m, const void *request,
-                       uint64_t deadline_ns, struct attempt *a, struct client_status *status)
+static enum rc attempt(struct client *c, const struct client_request *request, struct attempt *a,
+                       struct client_status *status)
 {
     struct buf rest = {0};
-    struct client_call *call = client_start(c, m, request, deadline_ns, status);
+    uint64_t deadline_ns = request->deadline_ns;
+    struct client_call *call = client_start(c, request, status);
     if (!call)
         return RC_CLOSED;
     enum rc rc = client_await(c, call, deadline_ns, &a->message);
@@ -293,24 +295,25 @@ static bool try_again(struct client *c, enum client_method m, const struct attem
     return client_login(c, status) == RC_OK;
 }
 
-enum rc client_unary(struct client *c, enum client_method m, const void *request,
-                     uint64_t deadline_ns, struct arena *arena, void *response,
-                     struct client_status *status)
+enum rc client_unary(struct client *c, const struct client_request *request, struct arena *arena,
+                     void *response, struct client_status *status)
 {
+    enum client_method m = request->method;
     bool relogin = true;
-    for (;;) {
+    for (unsigned attempts = 1;; attempts++) {
         struct attempt a = {0};
-        enum rc rc = attempt(c, m, request, deadline_ns, &a, status);
+        enum rc rc = attempt(c, request, &a, status);
         if (rc == RC_OK)
             rc = decode(m, buf_slice(&a.message), arena, response, status);
         buf_fini(&a.message);
         if (rc == RC_OK)
             return RC_OK;
-        if (client_now_ns() >= deadline_ns || !try_again(c, m, &a, &relogin, status)) {
-            settle_status(status, deadline_ns);
+        if (client_now_ns() >= request->deadline_ns || attempts == CLIENT_ATTEMPTS_MAX ||
+            !try_again(c, m, &a, &relogin, status)) {
+            settle_status(status, request->deadline_ns);
             return rc;
         }
-        pause_ms(c, CLIENT_RETRY_MS, deadline_ns);
+        pause_ms(c, CLIENT_RETRY_MS, request->deadline_ns);
     }
 }
 
@@ -322,8 +325,10 @@ enum rc client_login(struct client *c, struct client_status *status)
     struct pb_authenticate_response response;
     const struct pb_authenticate_request request = {.name = buf_slice(&c->user),
                                                     .password = buf_slice(&c->password)};
-    enum rc rc = client_unary(c, CLIENT_AUTHENTICATE, &request,
-                              client_deadline(c->opt.dial_timeout_ms), &arena, &response, status);
+    enum rc rc = client_unary(c,
+                              &(struct client_request){CLIENT_AUTHENTICATE, &request,
+                                                       client_deadline(c->opt.dial_timeout_ms)},
+                              &arena, &response, status);
     if (rc == RC_OK) {
         buf_clear(&c->token);
         buf_append_slice(&c->token, response.token);

@@ -14,6 +14,7 @@
 #define CLIENT_SEND_MAX_DEFAULT (2u << 20)  /* bytes of a request, as etcd's client */
 #define CLIENT_RECV_MAX_DEFAULT 2147483647u /* bytes of one message, as etcd's client */
 #define CLIENT_KEEPALIVE_MS_MIN 10000u      /* as grpc: servers hang up on who pings more often */
+#define CLIENT_ATTEMPTS_MAX     100u        /* at one call, as etcd's client */
 #define CLIENT_RETRY_MS         25u         /* between attempts */
 #define CLIENT_RETRY_MS_MAX     1000u       /* … which double, up to this */
 
@@ -43,11 +44,16 @@ struct client_loop *client_loop_of(struct client *c);
 /* Get a token, if there is a user. Authentication that is switched off is fine. */
 MUST_USE enum rc client_login(struct client *c, struct client_status *status);
 
-/* Make a unary call; both structs are those of m. The answer leads into arena. Not RC_OK: *status
- * says why. */
-MUST_USE enum rc client_unary(struct client *c, enum client_method m, const void *request,
-                              uint64_t deadline_ns, struct arena *arena, void *response,
-                              struct client_status *status);
+struct client_request {
+    enum client_method method;
+    const void *message; /* of the method's type */
+    uint64_t deadline_ns;
+};
+
+/* Make a unary call; response is of the method's type and leads into arena. Not RC_OK: *status says
+ * why. */
+MUST_USE enum rc client_unary(struct client *c, const struct client_request *request,
+                              struct arena *arena, void *response, struct client_status *status);
 
 /* Begin a call with a stream, on a connection that stands. NULL: *status says why. */
 struct client_call *client_open(struct client *c, enum client_method m, uint64_t deadline_ns,
@@ -56,8 +62,8 @@ struct client_call *client_open(struct client *c, enum client_method m, uint64_t
 void client_send(struct client_call *call, enum client_method m, const void *request);
 
 /* Begin a unary call without waiting for it: client_call_next and client_call_status tell. */
-struct client_call *client_start(struct client *c, enum client_method m, const void *request,
-                                 uint64_t deadline_ns, struct client_status *status);
+struct client_call *client_start(struct client *c, const struct client_request *request,
+                                 struct client_status *status);
 
 /* Wait for the call's next message, until the deadline: RC_OK, RC_END (see its status) or
  * RC_TIMEOUT. */

@@ -184,6 +184,7 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
     return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are nghttp2's */
 static ssize_t read_request(nghttp2_session *session, int32_t id, uint8_t *out, size_t n,
                             uint32_t *flags, nghttp2_data_source *source, void *user)
 {
@@ -394,11 +395,13 @@ void client_conn_ready(struct client_conn *c)
 
 /* Calls again */
 
+/* NOLINTBEGIN(performance-no-int-to-ptr): the casts only drop a const */
 static nghttp2_nv pair(const char *name, struct slice value)
 {
     return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value.p, strlen(name),
                         value.n, NGHTTP2_NV_FLAG_NONE};
 }
+/* NOLINTEND(performance-no-int-to-ptr) */
 
 struct client_call *client_call_new(struct client_conn *c, const char *path,
                                     const struct client_header *headers, size_t headers_n)

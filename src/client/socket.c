@@ -22,6 +22,13 @@ struct socket {
     int error;                   /* of the last address */
 };
 
+/* err with the system's reason. */
+static enum rc no_way(const char *text, int error, struct err *err)
+{
+    char why[128];
+    return err_set(err, RC_CLOSED, "%s: %s", text, strerror_r(error, why, sizeof(why)));
+}
+
 static struct socket *of(struct client_transport *t)
 {
     return CONTAINER_OF(t, struct socket, base);
@@ -74,7 +81,7 @@ static enum rc socket_connect(struct client_transport *t, struct err *err)
         return RC_OK;
     if (begin_next(s))
         return RC_AGAIN;
-    return err_set(err, RC_CLOSED, "%s: %s", s->text, strerror(s->error));
+    return no_way(s->text, s->error, err);
 }
 
 static enum rc outcome(ssize_t done, size_t *n)
@@ -127,15 +134,17 @@ struct client_transport *client_socket_open(const struct client_endpoint *at, st
     if (at->path) {
         if (begin_path(s, at->path))
             return &s->base;
-        err_set(err, RC_CLOSED, "%s: %s", at->text, strerror(s->error));
+        no_way(at->text, s->error, err);
     } else {
         const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
         int failed = getaddrinfo(*at->host ? at->host : NULL, at->port, &hints, &s->all);
         s->next = failed ? NULL : s->all;
         if (begin_next(s))
             return &s->base;
-        err_set(err, RC_CLOSED, "%s: %s", at->text,
-                failed ? gai_strerror(failed) : strerror(s->error));
+        if (failed)
+            err_set(err, RC_CLOSED, "%s: %s", at->text, gai_strerror(failed));
+        else
+            no_way(at->text, s->error, err);
     }
     socket_close(&s->base);
     return NULL;

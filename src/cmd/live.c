@@ -66,8 +66,9 @@ static enum rc receive(struct live *v, int fd)
 {
     const struct pb_snapshot_request ask = {0};
     struct buf message = {0};
-    struct client_call *call =
-        client_start(v->remote.client, CLIENT_SNAPSHOT, &ask, CLIENT_FOREVER, &v->remote.status);
+    struct client_call *call = client_start(
+        v->remote.client, &(struct client_request){CLIENT_SNAPSHOT, &ask, CLIENT_FOREVER},
+        &v->remote.status);
     if (!call)
         return remote_failed(&v->remote, v->err);
     enum rc rc = RC_OK;

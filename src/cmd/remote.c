@@ -45,8 +45,9 @@ void remote_close(struct remote *r)
 enum rc remote_call(struct remote *r, enum client_method m, const void *request,
                     struct arena *arena, void *response, struct err *err)
 {
-    enum rc rc = client_unary(r->client, m, request, client_deadline(REMOTE_CALL_MS), arena,
-                              response, &r->status);
+    enum rc rc = client_unary(r->client,
+                              &(struct client_request){m, request, client_deadline(REMOTE_CALL_MS)},
+                              arena, response, &r->status);
     return rc == RC_OK ? RC_OK : remote_failed(r, err);
 }
 

@@ -8,7 +8,7 @@
 
 void box_init(struct box *b, const char *const *head, size_t columns)
 {
-    must(columns <= BOX_COLUMNS_MAX);
+    must(columns > 0 && columns <= BOX_COLUMNS_MAX);
     *b = (struct box){.head = head, .columns = columns};
 }
 
@@ -52,14 +52,20 @@ static void spaces(size_t n, struct buf *out)
         buf_append_u8(out, ' ');
 }
 
+/* A name in capitals, its underscores as spaces. */
+static void capitals(const char *name, struct buf *out)
+{
+    for (; *name; name++)
+        buf_append_u8(out, (uint8_t)(*name == '_' ? ' ' : toupper(*name)));
+}
+
 static void head(const struct box *b, const size_t *widths, struct buf *out)
 {
     for (size_t c = 0; c < b->columns; c++) {
         size_t room = widths[c] - strlen(b->head[c]);
         buf_append_str(out, "│ ");
         spaces(room / 2, out);
-        for (const char *p = b->head[c]; *p; p++)
-            buf_append_u8(out, (uint8_t)(*p == '_' ? ' ' : toupper(*p)));
+        capitals(b->head[c], out);
         spaces(room - room / 2 + 1, out);
     }
     buf_append_str(out, "│\n");
@@ -70,6 +76,7 @@ void box_draw(const struct box *b, struct buf *out)
     static const char *const top[] = {"┌", "┬", "┐"};
     static const char *const middle[] = {"├", "┼", "┤"};
     static const char *const bottom[] = {"└", "┴", "┘"};
+    must(b->columns > 0);
     size_t widths[BOX_COLUMNS_MAX];
     for (size_t c = 0; c < b->columns; c++) {
         widths[c] = strlen(b->head[c]);
@@ -94,6 +101,7 @@ void box_draw(const struct box *b, struct buf *out)
 
 void box_lines(const struct box *b, struct buf *out)
 {
+    must(b->columns > 0);
     for (size_t i = 0; i < b->cells_n; i++) {
         buf_append_slice(out, buf_slice(&b->cells[i]));
         buf_append_str(out, (i + 1) % b->columns == 0 ? "\n" : ", ");

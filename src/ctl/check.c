@@ -66,8 +66,10 @@ static int compact(struct ctl *ctl, int64_t revision)
     const struct pb_compaction_request request = {.revision = revision, .physical = true};
     struct pb_compaction_response r;
     printf("Compacting with revision %" PRId64 "\n", revision);
-    if (client_unary(ctl->client, CLIENT_COMPACT, &request, client_deadline(CLEANUP_MS),
-                     &ctl->arena, &r, &ctl->status) != RC_OK)
+    if (client_unary(
+            ctl->client,
+            &(struct client_request){CLIENT_COMPACT, &request, client_deadline(CLEANUP_MS)},
+            &ctl->arena, &r, &ctl->status) != RC_OK)
         return ctl_call_failed(ctl, EXIT_ERROR, NULL);
     printf("Compacted with revision %" PRId64 "\n", revision);
     return EXIT_OK;
@@ -85,7 +87,9 @@ static int defragment(struct ctl *ctl)
         go_quote(endpoints[i], &name);
         printf("Defragmenting %.*s\n", (int)name.n, (const char *)name.p);
         struct client *client = ctl_client(ctl, &endpoints[i], 1, &code);
-        if (client && client_unary(client, CLIENT_DEFRAGMENT, &request, client_deadline(CLEANUP_MS),
+        if (client && client_unary(client,
+                                   &(struct client_request){CLIENT_DEFRAGMENT, &request,
+                                                            client_deadline(CLEANUP_MS)},
                                    &ctl->arena, &r, &ctl->status) != RC_OK)
             code = ctl_call_failed(ctl, EXIT_ERROR, NULL);
         if (code == EXIT_OK)
@@ -103,8 +107,10 @@ static int clean_up(struct ctl *ctl, struct slice prefix)
         .key = prefix, .range_end = ctl_prefix_end(&ctl->arena, prefix)};
     struct pb_delete_range_response r;
     int code = EXIT_OK;
-    if (client_unary(ctl->client, CLIENT_DELETE_RANGE, &request, client_deadline(CLEANUP_MS),
-                     &ctl->arena, &r, &ctl->status) != RC_OK) {
+    if (client_unary(
+            ctl->client,
+            &(struct client_request){CLIENT_DELETE_RANGE, &request, client_deadline(CLEANUP_MS)},
+            &ctl->arena, &r, &ctl->status) != RC_OK) {
         struct buf why = {0};
         client_status_print(&ctl->status, &why);
         printf("FAIL: Cleanup failed during key deletion: ERROR(%.*s)\n", (int)why.n,

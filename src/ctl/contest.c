@@ -10,8 +10,8 @@
 
 static enum rc try_long(struct ctl *ctl, enum client_method m, const void *request, void *response)
 {
-    return client_unary(ctl->client, m, request, CLIENT_FOREVER, &ctl->arena, response,
-                        &ctl->status);
+    return client_unary(ctl->client, &(struct client_request){m, request, CLIENT_FOREVER},
+                        &ctl->arena, response, &ctl->status);
 }
 
 static struct slice with(struct arena *arena, struct slice a, const char *b)

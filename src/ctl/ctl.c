@@ -6,8 +6,8 @@
 #include "ctl/gotext.h"
 #include "ctl/help.h"
 #include "ctl/inner.h"
+#include "ctl/words.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +41,10 @@ struct slice ctl_arg(const struct ctl *ctl, size_t i)
 
 static int apply_environment(struct ctl *ctl)
 {
+    const char *api = environment_get("ETCDCTL_API");
+    if (api && strcmp(api, "2") == 0)
+        return ctl_fail(EXIT_ERROR, "ETCDCTL_API=2 does not work in this version of moat yet: it "
+                                    "has version 3 of the API only");
     struct buf warnings = {0};
     struct err err = {0};
     enum rc rc =
@@ -73,8 +77,7 @@ static void print_settings(const struct ctl *ctl)
         else if (v->flag->type == FLAG_STRING && strcmp(v->flag->name, "password") != 0)
             buf_append_str(&line, (const char *)v->text.p);
         for (size_t j = 0; j < v->list_n; j++)
-            buf_printf(&line, "%s%s%s", j ? "," : "[", (const char *)v->list[j].p,
-                       j + 1 == v->list_n ? "]" : "");
+            buf_printf(&line, "%s%s%s", j ? "," : "[", v->list[j], j + 1 == v->list_n ? "]" : "");
         buf_append_u8(&line, '\n');
         print(&line, stderr);
     }
@@ -128,17 +131,12 @@ int ctl_setup(struct ctl *ctl)
 
 const struct slice *ctl_endpoints(struct ctl *ctl, size_t *n)
 {
-    struct flag_value *v = flag_find(&ctl->flags, SLICE_LIT("endpoints"));
-    for (size_t i = 0; i < v->list_n; i++) {
-        struct slice *s = &v->list[i];
-        size_t spaces = strspn((const char *)s->p, " \t");
-        memmove((void *)(uintptr_t)s->p, s->p + spaces, s->n - spaces + 1);
-        s->n -= spaces;
-        while (s->n > 0 && (s->p[s->n - 1] == ' ' || s->p[s->n - 1] == '\t'))
-            s->n--;
-    }
+    const struct flag_value *v = flag_find(&ctl->flags, SLICE_LIT("endpoints"));
+    struct slice *out = arena_alloc(&ctl->arena, (v->list_n + 1) * sizeof(*out));
+    for (size_t i = 0; i < v->list_n; i++)
+        out[i] = words_trim(slice_str(v->list[i]));
     *n = v->list_n;
-    return v->list;
+    return out;
 }
 
 static void on_trouble(void *arg, const char *sentence)
@@ -236,8 +234,8 @@ uint64_t ctl_deadline(const struct ctl *ctl)
 
 enum rc ctl_try(struct ctl *ctl, enum client_method m, const void *request, void *response)
 {
-    return client_unary(ctl->client, m, request, ctl_deadline(ctl), &ctl->arena, response,
-                        &ctl->status);
+    return client_unary(ctl->client, &(struct client_request){m, request, ctl_deadline(ctl)},
+                        &ctl->arena, response, &ctl->status);
 }
 
 int ctl_call_failed(struct ctl *ctl, int code, const char *around)
@@ -263,8 +261,8 @@ int ctl_call(struct ctl *ctl, enum client_method m, const void *request, void *r
 
 int ctl_call_patiently(struct ctl *ctl, enum client_method m, const void *request, void *response)
 {
-    if (client_unary(ctl->client, m, request, CLIENT_FOREVER, &ctl->arena, response,
-                     &ctl->status) == RC_OK)
+    if (client_unary(ctl->client, &(struct client_request){m, request, CLIENT_FOREVER}, &ctl->arena,
+                     response, &ctl->status) == RC_OK)
         return EXIT_OK;
     return ctl_call_failed(ctl, EXIT_ERROR, NULL);
 }
@@ -327,7 +325,6 @@ int ctl_main(int argc, char **argv, const struct ctl_program *program)
     const char *word = NULL;
     char **words = mem_calloc((size_t)argc + 1, sizeof(*words));
     memcpy(words, argv, (size_t)argc * sizeof(*words));
-    signal(SIGPIPE, SIG_IGN);
     client_loop_init(&ctl.loop);
     int code = EXIT_OK;
     if (command_find(&argc, words, &ctl.command, &word) != RC_OK)

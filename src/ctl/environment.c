@@ -3,8 +3,14 @@
 #include "base/must.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 
 #define NAME_MAX_LEN 64
+
+const char *environment_get(const char *name)
+{
+    return getenv(name); /* NOLINT(concurrency-mt-unsafe) */
+}
 
 /* ETCDCTL_SOME_OPTION becomes some-option; false when that cannot be an option. */
 static bool option_name(struct slice key, char out[NAME_MAX_LEN])
@@ -14,7 +20,7 @@ static bool option_name(struct slice key, char out[NAME_MAX_LEN])
     if (rest.n >= NAME_MAX_LEN)
         return false;
     for (size_t i = 0; i < rest.n; i++)
-        out[i] = rest.p[i] == '_' ? '-' : (char)tolower(rest.p[i]);
+        out[i] = (char)(rest.p[i] == '_' ? '-' : tolower(rest.p[i]));
     out[rest.n] = 0;
     return true;
 }

@@ -7,6 +7,9 @@
 
 #include "ctl/flags.h"
 
+/* A variable, or NULL. We have one thread, and never set one. */
+const char *environment_get(const char *name);
+
 #define ENVIRONMENT_PREFIX "ETCDCTL_"
 
 /* Set the first n of values (the global options) from envp. Lines for variables that mean nothing

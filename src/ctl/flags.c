@@ -27,7 +27,7 @@ struct flag_value *flag_find_letter(struct flag_values *values, char letter)
 static void list_clear(struct flag_value *v)
 {
     for (size_t i = 0; i < v->list_n; i++)
-        free((void *)(uintptr_t)v->list[i].p);
+        free(v->list[i]);
     free(v->list);
     v->list = NULL;
     v->list_n = 0;
@@ -36,7 +36,7 @@ static void list_clear(struct flag_value *v)
 static void list_add(struct flag_value *v, struct slice item)
 {
     v->list = mem_realloc(v->list, (v->list_n + 1) * sizeof(*v->list));
-    v->list[v->list_n++] = slice_of(mem_printf("%.*s", (int)item.n, (const char *)item.p), item.n);
+    v->list[v->list_n++] = mem_printf("%.*s", (int)item.n, (const char *)item.p);
 }
 
 /* Values by commas. The first time they take the initial value's place, then they are added. */
@@ -208,7 +208,7 @@ static const struct flag_value *get(const struct flag_values *values, const char
             return &values->v[i];
         }
     }
-    must(!"the command has this option");
+    must(false); /* the command has this option */
     return NULL;
 }
 
@@ -302,7 +302,7 @@ void flags_usage(const struct flag_values *values, struct buf *out)
         buf_fini(&head);
         sorted[n++] = f;
     }
-    qsort(sorted, n, sizeof(*sorted), by_name);
+    qsort(sorted, n, sizeof(const struct flag *), by_name);
     for (size_t i = 0; i < n; i++)
         usage_line(sorted[i], width + 3, out);
 }

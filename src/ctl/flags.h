@@ -27,8 +27,8 @@ struct flag_value {
     bool boolean;
     int64_t number; /* FLAG_INT; FLAG_DURATION in ns */
     uint64_t unsigned_number;
-    struct buf text;    /* FLAG_STRING, with a zero behind it */
-    struct slice *list; /* FLAG_STRINGS; copies */
+    struct buf text; /* FLAG_STRING, with a zero behind it */
+    char **list;     /* FLAG_STRINGS */
     size_t list_n;
 };
 

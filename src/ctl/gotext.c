@@ -199,7 +199,8 @@ enum rc go_duration_parse(const char *text, int64_t *ns, struct err *err)
 
 void go_errno(int error, struct buf *out)
 {
-    const char *text = strerror(error);
+    char room[128];
+    const char *text = strerror_r(error, room, sizeof(room));
     buf_append_u8(out, (uint8_t)tolower((unsigned char)*text));
     buf_append_str(out, *text ? text + 1 : "");
 }
@@ -217,7 +218,7 @@ static enum rc number_error(const char *func, const char *text, bool range, stru
 static const char *digits_of(const char *p, int *base)
 {
     if (*base == 0) {
-        char kind = *p == '0' ? (char)(p[1] | 0x20) : 0;
+        int kind = *p == '0' ? p[1] | 0x20 : 0;
         *base = kind == 'x' ? 16 : kind == 'b' ? 2 : *p == '0' && p[1] ? 8 : 10;
         p += kind == 'x' || kind == 'b' || kind == 'o' ? 2 : 0;
     }
@@ -227,17 +228,19 @@ static const char *digits_of(const char *p, int *base)
     return n > 0 && p[n] == 0 ? p : NULL;
 }
 
-static enum rc parse(const char *func, const char *text, bool negative, int base, uint64_t max,
-                     uint64_t *v, struct err *err)
+/* The magnitude of a number. */
+static enum rc parse(const char *text, bool is_signed, int base, uint64_t *v, struct err *err)
 {
-    const char *at = text + (func[5] == 'I' && (*text == '-' || *text == '+'));
-    const char *digits = digits_of(at, &base);
+    const char *func = is_signed ? "ParseInt" : "ParseUint";
+    bool has_sign = is_signed && (*text == '-' || *text == '+');
+    uint64_t max = is_signed ? (uint64_t)INT64_MAX + (*text == '-') : UINT64_MAX;
+    const char *digits = digits_of(text + has_sign, &base);
     char *end = NULL;
     errno = 0;
     unsigned long long parsed = digits ? strtoull(digits, &end, base) : 0;
     if (!digits || *end)
         return number_error(func, text, false, err);
-    if (errno == ERANGE || parsed > max + negative)
+    if (errno == ERANGE || parsed > max)
         return number_error(func, text, true, err);
     *v = parsed;
     return RC_OK;
@@ -246,16 +249,15 @@ static enum rc parse(const char *func, const char *text, bool negative, int base
 enum rc go_int_parse(const char *text, int base, int64_t *v, struct err *err)
 {
     uint64_t magnitude = 0;
-    bool negative = *text == '-';
-    enum rc rc = parse("ParseInt", text, negative, base, INT64_MAX, &magnitude, err);
+    enum rc rc = parse(text, true, base, &magnitude, err);
     if (rc == RC_OK)
-        *v = (int64_t)(negative ? 0 - magnitude : magnitude);
+        *v = (int64_t)(*text == '-' ? 0 - magnitude : magnitude);
     return rc;
 }
 
 enum rc go_uint_parse(const char *text, int base, uint64_t *v, struct err *err)
 {
-    return parse("ParseUint", text, false, base, UINT64_MAX, v, err);
+    return parse(text, false, base, v, err);
 }
 
 enum rc go_bool_parse(const char *text, bool *v, struct err *err)

@@ -23,7 +23,7 @@ static size_t children(const struct command *parent, const struct command **out)
         if (command_is_below(&commands[i], parent))
             out[n++] = &commands[i];
     }
-    qsort(out, n, sizeof(*out), by_path);
+    qsort(out, n, sizeof(const struct command *), by_path);
     return n;
 }
 

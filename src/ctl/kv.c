@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
@@ -183,7 +184,8 @@ static int get_stream(struct ctl *ctl, const struct pb_range_request *request,
     struct buf whole = {0};
     uint64_t deadline = ctl_deadline(ctl);
     struct client_call *call =
-        client_start(ctl->client, CLIENT_RANGE_STREAM, request, deadline, &ctl->status);
+        client_start(ctl->client, &(struct client_request){CLIENT_RANGE_STREAM, request, deadline},
+                     &ctl->status);
     enum rc rc = call ? RC_OK : RC_CLOSED;
     while (rc == RC_OK && (rc = client_await(ctl->client, call, deadline, &chunk)) == RC_OK) {
         struct arena arena = {0};
@@ -326,7 +328,7 @@ int ctl_del_request(struct ctl *ctl, struct pb_delete_range_request *out)
                 DEL_PAUSE_S);
         buf_fini(&first);
         buf_fini(&last);
-        sleep(DEL_PAUSE_S);
+        poll(NULL, 0, DEL_PAUSE_S * 1000);
     }
     out->prev_kv = flag_bool(&ctl->flags, "prev-kv");
     range_of(ctl, &out->key, &out->range_end);

@@ -243,8 +243,9 @@ static int keep_alive_once(struct ctl *ctl, int64_t id)
 {
     const struct pb_lease_keep_alive_request request = {.id = id};
     struct pb_lease_keep_alive_response response;
-    if (client_unary(ctl->client, CLIENT_LEASE_KEEP_ALIVE, &request, CLIENT_FOREVER, &ctl->arena,
-                     &response, &ctl->status) != RC_OK)
+    if (client_unary(ctl->client,
+                     &(struct client_request){CLIENT_LEASE_KEEP_ALIVE, &request, CLIENT_FOREVER},
+                     &ctl->arena, &response, &ctl->status) != RC_OK)
         return ctl_call_failed(ctl, EXIT_BAD_CONNECTION, NULL);
     if (response.ttl <= 0)
         return ctl_fail(EXIT_BAD_CONNECTION, "%s", etcd_error_text(ETCD_LEASE_NOT_FOUND));

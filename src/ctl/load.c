@@ -1,6 +1,7 @@
 #include "ctl/load.h"
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "base/rng.h"
 
 #include <math.h>
@@ -86,7 +87,8 @@ static void begin(struct load *l, struct worker *w)
     const struct pb_put_request put = {.key = slice_of(l->key, opt->prefix.n + opt->key_len),
                                        .value = slice_of(l->value, opt->value_len)};
     w->start_ns = client_now_ns();
-    w->call = client_start(w->client, CLIENT_PUT, &put, CLIENT_FOREVER, &l->ctl->status);
+    w->call = client_start(w->client, &(struct client_request){CLIENT_PUT, &put, CLIENT_FOREVER},
+                           &l->ctl->status);
     l->started++;
     if (w->call)
         l->running++;
@@ -140,6 +142,7 @@ static bool is_over(const struct load *l, uint64_t now)
 
 static void drive(struct load *l, struct progress *bar)
 {
+    must(l->opt->clients > 0);
     uint64_t now;
     while (!is_over(l, now = client_now_ns())) {
         size_t may = allowance(l, now);

@@ -146,7 +146,7 @@ static int find_leader(struct ctl *ctl, uint64_t *leader)
     const struct slice *endpoints = ctl_endpoints(ctl, &n);
     for (size_t i = 0; i < n; i++) {
         const struct pb_status_request request = {0};
-        struct pb_status_response r;
+        struct pb_status_response r = {0};
         int code;
         ctl->client = ctl_client(ctl, &endpoints[i], 1, &code);
         if (ctl->client)

@@ -46,7 +46,8 @@ static struct slice renamed(const struct mirror *m, struct arena *arena, struct 
 static int call(struct mirror *m, struct client *c, enum client_method method, const void *request,
                 struct arena *arena, void *response)
 {
-    if (client_unary(c, method, request, CLIENT_FOREVER, arena, response, &m->ctl->status) == RC_OK)
+    if (client_unary(c, &(struct client_request){method, request, CLIENT_FOREVER}, arena, response,
+                     &m->ctl->status) == RC_OK)
         return EXIT_OK;
     return ctl_call_failed(m->ctl, EXIT_ERROR, NULL);
 }

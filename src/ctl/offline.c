@@ -21,7 +21,8 @@ int ctl_offline(struct ctl *ctl)
     char **options = mem_calloc(own + 1, sizeof(*options));
     size_t options_n = 0;
     int n = 0;
-    for (char *word = strtok(path, " "); word; word = strtok(NULL, " "))
+    char *rest = NULL;
+    for (char *word = strtok_r(path, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         argv[n++] = word;
     for (size_t i = 0; i < ctl->args.n; i++)
         argv[n++] = ctl->args.v[i];

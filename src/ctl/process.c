@@ -23,7 +23,7 @@ static int signal_fd(const int *numbers, size_t n)
     sigemptyset(&set);
     for (size_t i = 0; i < n; i++)
         sigaddset(&set, numbers[i]);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigprocmask(SIG_BLOCK, &set, NULL); /* NOLINT(concurrency-mt-unsafe): there is one thread */
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
@@ -48,19 +48,15 @@ static char **environment(char *const *more)
     return all;
 }
 
-/* The program gets signals as if we had never touched them. */
+/* The program gets the signals that we block for ourselves. */
 static int start(char *const *argv, char **env, pid_t *pid)
 {
     posix_spawnattr_t attr;
     sigset_t none;
-    sigset_t ignored;
     sigemptyset(&none);
-    sigemptyset(&ignored);
-    sigaddset(&ignored, SIGPIPE);
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &ignored);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
     int failed = posix_spawnp(pid, argv[0], NULL, &attr, argv, env);
     posix_spawnattr_destroy(&attr);
     return failed;
@@ -130,5 +126,5 @@ int ctl_ask_password(struct ctl *ctl, const char *prompt, struct slice *out)
         n--;
     *out = arena_copy(&ctl->arena, slice_of(text, (size_t)(n > 0 ? n : 0)));
     explicit_bzero(text, sizeof(text));
-    return n < 0 ? ctl_fail(EXIT_ERROR, "%s", strerror(errno)) : EXIT_OK;
+    return n < 0 ? ctl_fail(EXIT_ERROR, "cannot read from the terminal") : EXIT_OK;
 }

@@ -1,6 +1,7 @@
 #include "ctl/progress.h"
 
 #include "client/loop.h"
+#include "ctl/environment.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 
 void progress_begin(struct progress *p, const char *what, uint64_t total)
 {
-    const char *no_color = getenv("NO_COLOR");
+    const char *no_color = environment_get("NO_COLOR");
     *p = (struct progress){.what = what, .total = total};
     p->active = isatty(STDERR_FILENO);
     p->colour = !(no_color && *no_color);

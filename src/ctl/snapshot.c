@@ -74,8 +74,8 @@ static int receive(struct ctl *ctl, struct saving *s)
     /* The stream has a deadline only if one was asked for. */
     bool limited = flag_changed(&ctl->flags, "command-timeout");
     uint64_t deadline = limited ? ctl_deadline(ctl) : CLIENT_FOREVER;
-    struct client_call *call =
-        client_start(ctl->client, CLIENT_SNAPSHOT, &request, deadline, &ctl->status);
+    struct client_call *call = client_start(
+        ctl->client, &(struct client_request){CLIENT_SNAPSHOT, &request, deadline}, &ctl->status);
     if (!call)
         return ctl_call_failed(ctl, EXIT_INTERRUPTED, NULL);
     progress_begin(&bar, "snapshot", 0);

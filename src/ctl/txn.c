@@ -102,7 +102,7 @@ static int add_op(struct part *p, struct slice line)
 
 static int read_part(struct part *p, const char *prompt, int (*add)(struct part *, struct slice))
 {
-    struct slice line;
+    struct slice line = {0};
     if (flag_bool(&p->ctl->flags, "interactive")) {
         printf("%s\n", prompt);
         fflush(stdout);

@@ -1,6 +1,7 @@
 /* watch - changes as they happen, or a program for each of them. */
 #include "client/watch.h"
 #include "base/mem.h"
+#include "ctl/environment.h"
 #include "ctl/gojson.h"
 #include "ctl/gotext.h"
 #include "ctl/print.h"
@@ -164,8 +165,8 @@ static int drain(struct ctl *ctl, const struct target *t, bool *over)
 /* The key and the end of the range for one watch: from its words, or from the environment. */
 static const char *key_of(const struct ctl *words, struct slice *key, struct slice *end)
 {
-    const char *env_key = getenv("ETCDCTL_WATCH_KEY");
-    const char *env_end = getenv("ETCDCTL_WATCH_RANGE_END");
+    const char *env_key = environment_get("ETCDCTL_WATCH_KEY");
+    const char *env_end = environment_get("ETCDCTL_WATCH_RANGE_END");
     size_t n = words->args.dash;
     bool from_env = env_key && *env_key;
     if (words->args.has_dash && words->args.n == n)
@@ -221,7 +222,7 @@ static int add_watch(struct interactive *in, struct slice line, struct words *wo
     struct ctl sub = {.program = in->ctl->program, .command = in->ctl->command};
     struct err err = {0};
     const char *why = NULL;
-    const char *env_key = getenv("ETCDCTL_WATCH_KEY");
+    const char *env_key = environment_get("ETCDCTL_WATCH_KEY");
     if (words->n < 2 && !(env_key && *env_key)) {
         invalid(line, "command type or key is not provided");
         return EXIT_OK;
@@ -316,8 +317,8 @@ static int run_interactive(struct ctl *ctl)
 
 int cmd_watch(struct ctl *ctl)
 {
-    const char *env_key = getenv("ETCDCTL_WATCH_KEY");
-    const char *env_end = getenv("ETCDCTL_WATCH_RANGE_END");
+    const char *env_key = environment_get("ETCDCTL_WATCH_KEY");
+    const char *env_end = environment_get("ETCDCTL_WATCH_RANGE_END");
     const char *why = NULL;
     bool over = false;
     struct target t = {0};

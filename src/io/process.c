@@ -4,11 +4,24 @@
 #include "base/must.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+enum rc io_lock_memory(struct err *err)
+{
+    /* On fault: the map of the data reserves far more address space than there is memory. */
+    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0)
+        return RC_OK;
+    return err_set(err, errno == EPERM ? RC_PERMISSION : RC_LIMIT,
+                   "--memory-mlock: the system does not let this process lock its memory; raise "
+                   "its limit (ulimit -l unlimited, or LimitMEMLOCK=infinity in its unit), or give "
+                   "it CAP_IPC_LOCK");
+}
 
 uint64_t io_raise_fd_limit(void)
 {

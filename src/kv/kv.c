@@ -53,6 +53,7 @@ void kv_on_lease(struct kv *kv, void (*fn)(void *arg, struct slice key, int64_t 
 struct restore {
     struct kv *kv;
     int64_t last; /* no revision is above it */
+    bool verify;
     enum rc rc;
     struct revision at;
 };
@@ -76,6 +77,8 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
     struct slice encoded = {stored.p, r->rc == RC_OK ? stored.n - STORED_CRC_LEN : 0};
     if (r->rc == RC_OK)
         r->rc = revision_key_parse(key, &r->at, &tombstone);
+    if (r->rc == RC_OK && r->verify)
+        r->rc = stored_value(stored, &encoded);
     if (r->rc == RC_OK && (r->at.main > r->last || codec_key_value_parse(encoded, &pair) != RC_OK))
         r->rc = RC_CORRUPT;
     if (r->rc != RC_OK)
@@ -89,9 +92,9 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
     return r->rc == RC_OK;
 }
 
-enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, struct err *err)
+enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, bool verify, struct err *err)
 {
-    struct restore r = {.kv = kv, .last = marks->revision};
+    struct restore r = {.kv = kv, .last = marks->revision, .verify = verify};
     enum rc rc = storage_scan(kv->storage, TABLE_KEY, (struct slice){0}, restore_one, &r);
     if (rc == RC_OK)
         rc = r.rc;

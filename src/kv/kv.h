@@ -37,8 +37,9 @@ struct kv_marks {
     int64_t compacted; /* scheduled compaction: reads below it are refused; -1: never */
     int64_t swept;     /* the compaction whose sweep is finished; -1: none */
 };
-/* Rebuild the index from storage. */
-MUST_USE enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, struct err *err);
+/* Rebuild the index from storage; verify: judge every value by its CRC, too. */
+MUST_USE enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, bool verify,
+                            struct err *err);
 void kv_marks(const struct kv *kv, struct kv_marks *out); /* of the flush just begun */
 
 /* The revision that reads see: of a transaction in progress, once it has changed something, the

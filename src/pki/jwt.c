@@ -84,11 +84,12 @@ enum rc jwt_sign(const struct jwt *j, struct slice user, uint64_t revision, uint
 {
     struct buf text = {0};
     struct buf signature = {0};
+    uint64_t expires_s = now_s + j->ttl_s;
     enum rc rc =
         append_json(&text, json_pack("{s:s,s:s}", "alg", jwt_key_method(j->key), "typ", "JWT"));
     buf_append_u8(&text, '.');
     if (rc == RC_OK)
-        rc = append_json(&text, json_pack("{s:I,s:I,s:s%}", "exp", (json_int_t)(now_s + j->ttl_s),
+        rc = append_json(&text, json_pack("{s:I,s:I,s:s%}", "exp", (json_int_t)expires_s,
                                           "revision", (json_int_t)revision, "username",
                                           user.n ? (const char *)user.p : "", user.n));
     if (rc == RC_OK)

@@ -42,7 +42,7 @@ struct jwt_key {
 
 /* ---- Keys ---- */
 
-static int no_passphrase(char *out, int size, int writing, void *arg)
+static int no_passphrase(char *out, int size, int writing, void *arg) /* NOLINT: a callback's */
 {
     (void)out;
     (void)size;

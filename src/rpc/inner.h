@@ -9,7 +9,10 @@
 #define RPC_FREE_CALLS_MAX      1024u                            /* kept for use again */
 
 struct rpc_server {
-    struct http_handler handler;
+    struct door {
+        struct http_handler handler;
+        struct rpc_server *server;
+    } doors[RPC_DOOR_COUNT];
     struct rpc_options opt;
     struct rpc_call *free_calls;
     size_t free_count;
@@ -65,6 +68,8 @@ void grpc_refuse(struct http_stream *stream, unsigned http_status, enum grpc_cod
 /* Answer what no route has a say in: a foreign Host, OPTIONS, a path that wants cleaning. */
 bool route_refuse(const struct rpc_server *s, struct http_stream *stream,
                   const struct http_request *request);
+void route_not_found(struct rpc_server *s, struct http_stream *stream,
+                     const struct http_request *request);
 void route_serve(struct rpc_server *s, struct http_stream *stream,
                  const struct http_request *request);
 

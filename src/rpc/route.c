@@ -107,6 +107,12 @@ static const struct rpc_route *find(const struct rpc_server *s, struct slice pat
     return NULL;
 }
 
+void route_not_found(struct rpc_server *s, struct http_stream *stream,
+                     const struct http_request *request)
+{
+    respond_text(s, stream, request, 404, "404 page not found\n");
+}
+
 void route_serve(struct rpc_server *s, struct http_stream *stream,
                  const struct http_request *request)
 {
@@ -118,7 +124,7 @@ void route_serve(struct rpc_server *s, struct http_stream *stream,
     }
     const struct rpc_route *route = find(s, req.path);
     if (!route) {
-        respond_text(s, stream, request, 404, "404 page not found\n");
+        route_not_found(s, stream, request);
         return;
     }
     if (!route->any_method && !slice_eq(request->method, SLICE_LIT("GET"))) {

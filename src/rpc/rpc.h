@@ -233,7 +233,9 @@ struct rpc_options {
 
 struct rpc_server *rpc_server_new(const struct rpc_options *opt);
 void rpc_server_free(struct rpc_server *s); /* no call may be open */
-struct http_handler *rpc_server_handler(struct rpc_server *s);
+/* What a connection may ask for: anything, or gRPC alone, or anything but gRPC. */
+enum rpc_door { RPC_DOOR_ALL, RPC_DOOR_GRPC, RPC_DOOR_HTTP, RPC_DOOR_COUNT };
+struct http_handler *rpc_server_handler(struct rpc_server *s, enum rpc_door door);
 size_t rpc_server_calls(const struct rpc_server *s);                       /* open ones */
 size_t rpc_server_calls_of(const struct rpc_server *s, struct slice path); /* of one method */
 /* Append what is counted of each method (grpc_server_started_total …), as text for Prometheus. */

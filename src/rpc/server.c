@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct rpc_server *server_of(struct http_handler *h)
+static bool opens(const struct door *d, enum rpc_door what)
 {
-    return CONTAINER_OF(h, struct rpc_server, handler);
+    return d == &d->server->doors[RPC_DOOR_ALL] || d == &d->server->doors[what];
 }
 
 /* What a stream means to us: a call, or one that was answered from its headers alone and whose
@@ -26,20 +26,24 @@ struct exchange {
 static void *on_request(struct http_handler *h, struct http_stream *stream,
                         const struct http_request *request)
 {
-    struct rpc_server *s = server_of(h);
+    const struct door *door = CONTAINER_OF(h, struct door, handler);
+    struct rpc_server *s = door->server;
     struct slice type = http_request_header(request, "content-type");
     struct exchange *x = mem_zalloc(sizeof(*x));
     x->stream = stream;
     bool h2 = request->version == 2;
     bool claims = slice_has_prefix(type, SLICE_LIT("application/grpc"));
-    if (h2 && metadata_is_grpc(type)) {
+    if (h2 && metadata_is_grpc(type) && opens(door, RPC_DOOR_GRPC)) {
         x->call = request_begin(s, stream, request);
-    } else if (h2 && (claims || (slice_eq(request->method, SLICE_LIT("POST")) &&
-                                 !gateway_owns(s, request)))) {
+    } else if (h2 && opens(door, RPC_DOOR_GRPC) &&
+               (claims ||
+                (slice_eq(request->method, SLICE_LIT("POST")) && !gateway_owns(s, request)))) {
         char text[160];
         snprintf(text, sizeof(text), "invalid gRPC request content-type \"%.*s\"",
                  (int)(type.n < 64 ? type.n : 64), type.n ? (const char *)type.p : "");
         grpc_refuse(stream, 415, GRPC_INVALID_ARGUMENT, text, NULL);
+    } else if (!opens(door, RPC_DOOR_HTTP)) {
+        route_not_found(s, stream, request);
     } else if (!route_refuse(s, stream, request)) {
         if (gateway_owns(s, request))
             x->gateway = gateway_begin(s, stream, request);
@@ -88,7 +92,8 @@ static const struct http_handler_ops handler_ops = {on_request, on_data, on_end,
 struct rpc_server *rpc_server_new(const struct rpc_options *opt)
 {
     struct rpc_server *s = mem_zalloc(sizeof(*s));
-    s->handler.ops = &handler_ops;
+    for (size_t i = 0; i < RPC_DOOR_COUNT; i++)
+        s->doors[i] = (struct door){{&handler_ops}, s};
     s->opt = *opt;
     s->counts = counts_new(opt);
     if (s->opt.message_max == 0)
@@ -116,9 +121,9 @@ void rpc_server_free(struct rpc_server *s)
     free(s);
 }
 
-struct http_handler *rpc_server_handler(struct rpc_server *s)
+struct http_handler *rpc_server_handler(struct rpc_server *s, enum rpc_door door)
 {
-    return &s->handler;
+    return &s->doors[door].handler;
 }
 
 size_t rpc_server_calls(const struct rpc_server *s)

@@ -25,7 +25,7 @@ enum rc follow_open(struct env *env, struct storage *storage, struct follow **ou
     struct follow *f = mem_zalloc(sizeof(*f));
     f->storage = storage;
     f->kv = kv_new(env, storage);
-    rc = kv_restore(f->kv, &meta.marks, err);
+    rc = kv_restore(f->kv, &meta.marks, false, err);
     if (rc != RC_OK) {
         follow_close(f);
         return rc;

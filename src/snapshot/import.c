@@ -249,7 +249,7 @@ static enum rc try_restore(const struct import *im, struct env *env, struct err 
     struct kv_marks marks = {im->result.revision, im->result.compacted, im->swept};
     struct kv *kv = kv_new(env, im->to);
     storage_refresh(im->to);
-    enum rc rc = kv_restore(kv, &marks, err);
+    enum rc rc = kv_restore(kv, &marks, false, err);
     kv_free(kv);
     return rc;
 }

@@ -181,6 +181,7 @@ static void respond(struct applying *p, const struct wire_message *m, void *mess
     struct pb_response_header h = state_header(p->s, p->reply->raft_term);
     *header = &h;
     wire_encode(m, message, &p->reply->body);
+    *header = NULL;
 }
 
 static enum etcd_error respond_header(struct applying *p)

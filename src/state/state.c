@@ -45,7 +45,7 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
     if (rc == RC_OK)
         rc = lease_restore(s, err);
     if (rc == RC_OK)
-        rc = kv_restore(s->kv, &meta.marks, err);
+        rc = kv_restore(s->kv, &meta.marks, s->opt.verify, err);
     if (rc == RC_OK)
         rc = alarms_restore(s, err);
     if (rc == RC_OK)

@@ -33,6 +33,7 @@ struct state_options {
     uint64_t cluster_id;
     uint64_t member_id;
     int64_t quota_bytes;   /* <= 0: none */
+    bool verify;           /* judge every stored value when loading */
     uint64_t token_ttl_ns; /* of simple tokens; 0: tokens are made and known elsewhere */
     void *arg;
     /* The committed configuration, kept with the next batch (quorum_configuration). */

@@ -22,20 +22,35 @@ static void place(struct slice all, size_t pos, size_t *line, size_t *column)
     }
 }
 
-void json_fail(struct json_lex *l, enum rc rc, size_t pos, const char *fmt, ...)
+PRINTF(4, 0)
+static void fail_at(struct json_lex *l, size_t pos, const char *head, const char *fmt, va_list args)
 {
     size_t line;
     size_t column;
+    place(l->all, pos, &line, &column);
+    int n = snprintf(l->why, sizeof(l->why), "proto: %s(line %zu:%zu): ", head, line, column);
+    vsnprintf(l->why + n, sizeof(l->why) - (size_t)n, fmt, args);
+}
+
+void json_fail(struct json_lex *l, enum rc rc, size_t pos, const char *fmt, ...)
+{
     va_list args;
     if (l->failed != RC_OK)
         return;
     l->failed = rc;
-    place(l->all, pos, &line, &column);
-    int n =
-        snprintf(l->why, sizeof(l->why),
-                 "proto: %s(line %zu:%zu): ", fmt[0] == '!' ? "syntax error " : "", line, column);
     va_start(args, fmt);
-    vsnprintf(l->why + n, sizeof(l->why) - (size_t)n, fmt + (fmt[0] == '!'), args);
+    fail_at(l, pos, "", fmt, args);
+    va_end(args);
+}
+
+void json_fail_syntax(struct json_lex *l, size_t pos, const char *fmt, ...)
+{
+    va_list args;
+    if (l->failed != RC_OK)
+        return;
+    l->failed = RC_MALFORMED;
+    va_start(args, fmt);
+    fail_at(l, pos, "syntax error ", fmt, args);
     va_end(args);
 }
 
@@ -78,8 +93,8 @@ void json_fail_unexpected(struct json_lex *l, size_t pos)
         word.n = end ? (size_t)(end - rest.p) + 1 : rest.n;
         word.n = word.n < JSON_QUOTE_MAX ? word.n : JSON_QUOTE_MAX;
     }
-    json_fail(l, RC_MALFORMED, pos, known ? "!unexpected token %.*s" : "!invalid value %.*s",
-              (int)word.n, (const char *)word.p);
+    json_fail_syntax(l, pos, "%s %.*s", known ? "unexpected token" : "invalid value", (int)word.n,
+                     (const char *)word.p);
 }
 
 /* ---- Words ---- */
@@ -211,12 +226,12 @@ static struct slice string_escaped(struct json_lex *l, struct slice head, struct
         if (n == 0 && rest.p[0] == '\\') {
             n = unescape(slice_skip(rest, 1), scratch);
             if (n == 0) {
-                json_fail(l, RC_MALFORMED, l->at, "!invalid escape code in string");
+                json_fail_syntax(l, l->at, "invalid escape code in string");
                 break;
             }
             n++;
         } else if (n == 0) {
-            json_fail(l, RC_MALFORMED, l->at, "!invalid character 0x%02x in string", rest.p[0]);
+            json_fail_syntax(l, l->at, "invalid character 0x%02x in string", rest.p[0]);
             break;
         }
         l->at += n;
@@ -239,7 +254,7 @@ struct slice json_string(struct json_lex *l, struct buf *scratch)
     else
         found = string_escaped(l, found, scratch);
     if (l->failed == RC_OK && !utf8_valid(found))
-        json_fail(l, RC_MALFORMED, begin - 1, "!invalid UTF-8 in string");
+        json_fail_syntax(l, begin - 1, "invalid UTF-8 in string");
     return l->failed == RC_OK ? found : (struct slice){0};
 }
 
@@ -252,8 +267,8 @@ struct slice json_name(struct json_lex *l, struct buf *scratch)
         json_fail_unexpected(l, l->at);
         return (struct slice){0};
     }
-    json_fail(l, RC_MALFORMED, l->at, "!unexpected character %c, missing \":\" after field name",
-              l->all.p[l->at] < ' ' ? '?' : l->all.p[l->at]);
+    json_fail_syntax(l, l->at, "unexpected character %c, missing \":\" after field name",
+                     l->all.p[l->at] < ' ' ? '?' : l->all.p[l->at]);
     return (struct slice){0};
 }
 

@@ -21,6 +21,8 @@ struct json_lex {
 
 /* Fail, unless it has: RC_MALFORMED or RC_LIMIT, with the place pos in front of the sentence. */
 void json_fail(struct json_lex *l, enum rc rc, size_t pos, const char *fmt, ...) PRINTF(4, 5);
+/* The same for what is no JSON: RC_MALFORMED. */
+void json_fail_syntax(struct json_lex *l, size_t pos, const char *fmt, ...) PRINTF(3, 4);
 /* The text ended too early. */
 void json_fail_end(struct json_lex *l);
 /* What stands at pos is a word of JSON in the wrong place, or none at all. */

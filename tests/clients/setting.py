@@ -74,25 +74,26 @@ def program(*places):
     raise harness.LeftOut(f"there is no {os.path.basename(places[0])}; see tools/clients")
 
 
-def own_program_checks(client, command, listing, one):
+def own_program_checks(client, command, listing, one, flags=lambda kind: []):
     """Register the checks of a test program that lists them by name and runs one at a time.
 
     listing and one(name) give the arguments for that. The program finds the server in $ENDPOINT and
-    its kind in $SERVER; "SKIP reason" in its output leaves a check out."""
+    its kind in $SERVER; "SKIP reason" in its output leaves a check out. flags(kind) are the server's."""
     done = subprocess.run([*command, *listing], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise harness.Failure(f"{command[0]} lists no checks:\n{done.stdout}{done.stderr}")
     for name in done.stdout.splitlines():
-        harness.TESTS.append((client, sentence(name), _run_one_check([*command, *one(name)])))
+        check = _run_one_check([*command, *one(name)], flags)
+        harness.TESTS.append((client, sentence(name), check))
 
 
-def go_checks(client):
+def go_checks(client, **options):
     """Register the tests of a test program in Go."""
     path = os.path.join(CLIENTS, "go", client)
     if not os.access(path, os.X_OK):
         raise harness.LeftOut("it is compiled with Go, which is not here; see tools/clients")
     own_program_checks(
-        client, [path], ["-test.list", "."], lambda name: ["-test.v", "-test.run", f"^{name}$"]
+        client, [path], ["-test.list", "."], lambda name: ["-test.v", "-test.run", f"^{name}$"], **options
     )
 
 
@@ -102,9 +103,9 @@ def sentence(name):
     return name if " " in name else " ".join(words).lower()
 
 
-def _run_one_check(command):
+def _run_one_check(command, flags):
     def check(scratch):
-        server = scratch.server()
+        server = scratch.server(*flags(scratch.kind))
         environment = {
             **harness.plain_environment(), "ENDPOINT": server.address, "SERVER": scratch.kind
         }

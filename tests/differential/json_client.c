@@ -28,6 +28,12 @@ static const struct route routes[] = {
      &wire_compaction_response},
     {"/etcdserverpb.Lease/LeaseGrant", "lease/grant", &wire_lease_grant_request,
      &wire_lease_grant_response},
+    {"/etcdserverpb.Lease/LeaseRevoke", "lease/revoke", &wire_lease_revoke_request,
+     &wire_lease_revoke_response},
+    {"/etcdserverpb.Lease/LeaseTimeToLive", "lease/timetolive", &wire_lease_time_to_live_request,
+     &wire_lease_time_to_live_response},
+    {"/etcdserverpb.Lease/LeaseLeases", "lease/leases", &wire_lease_leases_request,
+     &wire_lease_leases_response},
 };
 
 /* ---- HTTP ---- */

@@ -2,11 +2,12 @@
 moat promises: nothing secret where it does not belong, and who may do what after a restart."""
 
 import os
+import random
 import re
 import subprocess
 
 import pb
-from harness import Client, check, free_port, has, peer, run, same, test, wait_for
+from harness import Client, check, free_port, has, knob, peer, run, same, test, wait_for
 from watching import Stream
 
 AUTH = "/etcdserverpb.Auth/"
@@ -278,6 +279,135 @@ def as_etcd(scratch):
             wrong.append(f"{user} {path} {fields}\n      ours   {a}\n      theirs {b}")
     check(not wrong, f"{len(wrong)} of {count} differ\n" + "\n".join(wrong))
     return f"{count} calls"
+
+
+USERS = ("root", "ann", "bob", "cat", "")
+ROLES = ("root", "r1", "r2", "r3", "")
+KEYS = (b"a", b"a\0", b"aa", b"ab", b"b", b"ba", b"c", b"\xff")
+ENDS = (b"", b"", b"\0", *KEYS)
+
+
+def random_range(rng):
+    """Not one that ends before it begins: what etcd says of that depends on the shape of a tree."""
+    key = rng.choice(KEYS)
+    return {"key": key, "range_end": rng.choice([e for e in ENDS if e in (b"", b"\0") or e >= key])}
+
+
+def random_management(rng):
+    user, role = rng.choice(USERS), rng.choice(ROLES)
+    return rng.choice(
+        [
+            ("UserAdd", {"name": user, "password": user + "-pw"}),
+            ("UserAdd", {"name": user, "options": {"no_password": rng.random() < 0.3}}),
+            ("UserDelete", {"name": user if rng.random() < 0.3 else "none"}),
+            ("UserChangePassword", {"name": user, "password": rng.choice(["x", user + "-pw"])}),
+            ("UserGrantRole", {"user": user, "role": role}),
+            ("UserGrantRole", {"user": user, "role": role}),
+            ("UserRevokeRole", {"name": user, "role": role}),
+            ("UserGet", {"name": user}),
+            ("UserList", {}),
+            ("RoleAdd", {"name": role}),
+            ("RoleDelete", {"role": role if rng.random() < 0.3 else "none"}),
+            ("RoleGrantPermission", {"name": role, "perm": {"type": rng.randrange(3),
+                                                            **random_range(rng)}}),
+            ("RoleGrantPermission", {"name": role, "perm": {"type": rng.randrange(3),
+                                                            **random_range(rng)}}),
+            ("RoleRevokePermission", {"role": role, **random_range(rng)}),
+            ("RoleGet", {"role": role}),
+            ("RoleList", {}),
+            ("AuthStatus", {}),
+            ("AuthStatus", {}),
+            ("AuthEnable", {}),
+            ("AuthEnable", {}),
+            ("AuthDisable", {}) if rng.random() < 0.2 else ("AuthStatus", {}),
+        ]
+    )
+
+
+def random_op(rng, depth=0):
+    kind = rng.randrange(4 if depth < 2 else 3)
+    if kind == 0:
+        return {"range": random_range(rng)}
+    if kind == 1:
+        return {"put": {"key": rng.choice(KEYS), "prev_kv": rng.random() < 0.3}}
+    if kind == 2:
+        return {"delete_range": {**random_range(rng), "prev_kv": rng.random() < 0.3}}
+    return {"txn": random_txn(rng, depth + 1)}
+
+
+def random_txn(rng, depth=0):
+    compares = [{"target": 0, "result": rng.randrange(4), "version": 1, **random_range(rng)}
+                for _ in range(rng.randrange(2))]
+    return {"compare": compares, rng.choice(["success", "failure"]): [random_op(rng, depth)]}
+
+
+def random_call(rng):
+    """(path, fields) of something that a user may or may not do."""
+    op = random_op(rng)
+    if "txn" in op or rng.random() < 0.3:
+        return KV + "Txn", op.get("txn") or random_txn(rng)
+    (name, fields), = op.items()
+    return KV + {"range": "Range", "put": "Put", "delete_range": "DeleteRange"}[name], fields
+
+
+def permissions(server, role):
+    """How many a role has; asked as root, whatever the test's users may do."""
+    session = Session(server.address)
+    for password in ("root-pw", "x"):
+        session.login("root", password)
+    for user in ("root" if session.tokens else None, None):
+        code, reply = session(user, AUTH + "RoleGet", role=role)
+        if code == "OK":
+            return len(reply.perm)
+    return 0
+
+
+@test("random changes of users and roles, and what they may do then, are as with etcd 3.7")
+def random_programs(scratch):
+    seed, steps = knob("MOAT_SEED", 1), knob("MOAT_AUTH_STEPS", 3000)
+    rng = random.Random(seed)
+    theirs = Session(etcd_37(scratch, CHEAP))
+    server = scratch.server(CHEAP)
+    server.start()
+    ours = Session(server.address)
+    both = (ours, theirs)
+    outcomes = set()
+    for session in both:
+        session.good(None, AUTH + "UserAdd", name="root", password="root-pw")
+        session.good(None, AUTH + "UserGrantRole", user="root", role="root")
+    for step in range(steps):
+        kind = rng.random()
+        user = "root" if rng.random() < 0.5 else rng.choice([None, *USERS[:-1]])
+        if kind < 0.15:
+            name, password = rng.choice(USERS), rng.choice(["x", ""])
+            password = password if rng.random() < 0.2 else name + "-pw"
+            what = f"{name} logs in with {password!r}"
+            a, b = (session.login(name, password) for session in both)
+        elif kind < 0.55:
+            method, fields = random_management(rng)
+            if method == "RoleGrantPermission" and permissions(server, fields["name"]) >= 12:
+                continue  # Go sorts more of them in an order of its own
+            what = f"{user}: {method} {fields}"
+            a, b = (session(user, AUTH + method, **fields) for session in both)
+        else:
+            path, fields = random_call(rng)
+            what = f"{user}: {path} {fields}"
+            a, b = (session(user, path, **fields) for session in both)
+        outcomes.add((a[0], a[1] if a[0] != "OK" else None))
+        same(a, b, f"MOAT_SEED={seed} step {step}: {what}")
+        if step == steps // 2:
+            server.stop()
+            server.start()
+            server.must_live()
+            for session in both:
+                session.tokens = {}
+            ours.client.channel.close()
+            ours.client = Client(server.address)
+            for name in USERS:
+                a, b = (session.login(name, name + "-pw") for session in both)
+                same(a, b, f"MOAT_SEED={seed}: {name} logs in after a restart of moat")
+    check(len(outcomes) > 12, "too few kinds of outcomes:", sorted(outcomes, key=str))
+    return f"{steps} calls, {len(outcomes)} kinds of outcomes"
 
 
 LEASE = "/etcdserverpb.Lease/"

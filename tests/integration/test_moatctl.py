@@ -88,7 +88,6 @@ MORE = [
     ["lease", "grant", "99999999999"],
     ["lease", "grant", "500"],
     ["put", "leased", "v", "--lease={lease}"],
-    ["put", "leased2", "v", "--lease={lease}"],
     ["get", "leased", "-w", "json"],
     ["get", "leased", "-w", "fields", "--hex"],
     ["lease", "timetolive", "{lease}"],
@@ -697,6 +696,7 @@ def refuses(scratch):
         f"warning: 127.0.0.1:{port}: Connection refused\n",
         "Error: context deadline exceeded\n",
     )
+    refused(["get", "a"], 1, "Error: ETCDCTL_API=2 does not work", ETCDCTL_API="2")
     refused(
         ["get", "a", "--hex"],
         1,

@@ -222,7 +222,8 @@ void lab_open(struct lab *l, const struct lab_options *opt)
     if (opt->members > 1)
         grow_cluster(l, opt->members);
     start(l);
-    caller_open(&l->caller, &l->env, api_handler(l->api), &l->budget, opt->stream_window);
+    caller_open(&l->caller, &l->env, api_handler(l->api, RPC_DOOR_ALL), &l->budget,
+                opt->stream_window);
     lab_run(l);
 }
 

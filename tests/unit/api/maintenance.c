@@ -36,8 +36,8 @@ static void an_alarm_shows_and_refuses(void **state)
     assert_true(slice_eq(s.errors[0], SLICE_LIT("memberID:62 alarm:NOSPACE")));
     caller_refused(lab_put(&l, "k", "v"), GRPC_RESOURCE_EXHAUSTED,
                    "etcdserver: mvcc: database space exceeded");
-    char *health =
-        caller_http1(&l.env, api_handler(l.api), "GET /health HTTP/1.1\r\nhost: a\r\n\r\n");
+    char *health = caller_http1(&l.env, api_handler(l.api, RPC_DOOR_ALL),
+                                "GET /health HTTP/1.1\r\nhost: a\r\n\r\n");
     assert_non_null(strstr(health, "ALARM NOSPACE"));
     free(health);
     assert_int_equal(alarm(&l, PB_ALARM_ACTION_DEACTIVATE, PB_ALARM_TYPE_NOSPACE), 1);

@@ -53,8 +53,9 @@ static void close_lab(struct lab *l)
 static enum rc get(struct lab *l, uint64_t ms, struct pb_range_response *r)
 {
     const struct pb_range_request request = {.key = SLICE_INIT("k")};
-    return client_unary(l->client, CLIENT_RANGE, &request, client_deadline(ms), &l->arena, r,
-                        &l->status);
+    return client_unary(l->client,
+                        &(struct client_request){CLIENT_RANGE, &request, client_deadline(ms)},
+                        &l->arena, r, &l->status);
 }
 
 static enum rc put(struct lab *l, size_t value_n)
@@ -63,8 +64,9 @@ static enum rc put(struct lab *l, size_t value_n)
     uint8_t *value = arena_zalloc(&l->arena, value_n + 1);
     const struct pb_put_request request = {.key = SLICE_INIT("k"),
                                            .value = slice_of(value, value_n)};
-    return client_unary(l->client, CLIENT_PUT, &request, client_deadline(20000), &l->arena, &r,
-                        &l->status);
+    return client_unary(l->client,
+                        &(struct client_request){CLIENT_PUT, &request, client_deadline(20000)},
+                        &l->arena, &r, &l->status);
 }
 
 /* Answers with how often it was asked, from the second time on; hangs up at first. */

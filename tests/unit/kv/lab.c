@@ -104,7 +104,7 @@ enum rc lab_restore(struct lab *l)
     kv_free(l->kv);
     l->kv = kv_new(&l->env, l->storage);
     l->err = (struct err){0};
-    return kv_restore(l->kv, &l->marks, &l->err);
+    return kv_restore(l->kv, &l->marks, l->verify, &l->err);
 }
 
 static bool count_one(void *arg, struct slice key, struct slice value)

@@ -17,6 +17,7 @@ struct lab {
     struct kv *kv;
     struct kv_flush batch;
     struct kv_marks marks; /* as of the last flush, kept as state would */
+    bool verify;           /* at lab_restore */
     struct err err;
 };
 

@@ -79,10 +79,7 @@ static enum rc verify_claims(const char *claims)
 
 static void a_token_names_its_user_until_it_expires(void **state)
 {
-    static const char *const users[] = {"alice",
-                                        "n\xc3\xa9"
-                                        "e",
-                                        "quo\"te\\", "\x01", ""};
+    static const char *const users[] = {"alice", "n\xc3\xa9\x65", "quo\"te\\", "\x01", ""};
     struct jwt *j = open_jwt(&options);
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(users); i++) {

@@ -167,7 +167,7 @@ void gateway_lab_open(struct gateway_lab *l, size_t message_max, uint64_t budget
                                                      .arg = l,
                                                      .message_max = message_max,
                                                      .budget = &l->budget});
-    caller_open(&l->caller, &l->env, rpc_server_handler(l->server), &l->budget, 0);
+    caller_open(&l->caller, &l->env, rpc_server_handler(l->server, RPC_DOOR_ALL), &l->budget, 0);
 }
 
 void gateway_lab_close(struct gateway_lab *l)
@@ -185,7 +185,7 @@ char *gateway_lab_post(struct gateway_lab *l, const char *path, const char *head
 {
     char *text = mem_printf("POST %s HTTP/1.1\r\nHost: a\r\n%sContent-Length: %zu\r\n\r\n%s", path,
                             header, strlen(body), body);
-    char *answer = caller_http1(&l->env, rpc_server_handler(l->server), text);
+    char *answer = caller_http1(&l->env, rpc_server_handler(l->server, RPC_DOOR_ALL), text);
     free(text);
     return answer;
 }

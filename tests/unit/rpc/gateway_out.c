@@ -141,7 +141,8 @@ static void test_a_slow_reader_is_not_heard(void **state)
     memset(buf_extend(&body, VALUE), 'A', VALUE);
     buf_append_str(&body, "\"}");
     caller_close(&lab.caller); /* one that lets 64 KiB come, and no more */
-    caller_open(&lab.caller, &lab.env, rpc_server_handler(lab.server), &lab.budget, 65535);
+    caller_open(&lab.caller, &lab.env, rpc_server_handler(lab.server, RPC_DOOR_ALL), &lab.budget,
+                65535);
     struct caller_reply *r = gateway_lab_send(&lab, "/v3/talk", "", true);
     for (unsigned i = 0; i < MESSAGES; i++)
         caller_more(&lab.caller, r, buf_slice(&body), false);

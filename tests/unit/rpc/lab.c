@@ -237,7 +237,8 @@ void lab_open(struct lab *l, size_t message_max, uint64_t budget_max, uint32_t s
                                                      .arg = l,
                                                      .message_max = message_max,
                                                      .budget = &l->budget});
-    caller_open(&l->caller, &l->env, rpc_server_handler(l->server), &l->budget, stream_window);
+    caller_open(&l->caller, &l->env, rpc_server_handler(l->server, RPC_DOOR_ALL), &l->budget,
+                stream_window);
 }
 
 void lab_close(struct lab *l)
