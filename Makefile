@@ -53,11 +53,13 @@ fuzz: setup ## fuzz each target for FUZZ_SECONDS (60)
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-60} tools/fuzz $(ONLY)
 
 soak: packages := check
-soak: setup ## the long runs: MOAT_SIM_SEEDS (20000) seeds, FUZZ_SECONDS (1800) a target
+soak: setup ## the long runs: MOAT_SIM_SEEDS (20000) seeds, all proofs, FUZZ_SECONDS (1800) a target
 	@$(configure)
 	@$(call ninja,all)
 	@ln -sf $(program) build/moat
 	@MOAT_SIM_SEEDS=$${MOAT_SIM_SEEDS:-20000} tools/test --timeout-multiplier 100
+	@tests/powerloss/run prove
+	@tests/planted/run
 	@FUZZ_SECONDS=$${FUZZ_SECONDS:-1800} tools/fuzz
 
 install: build ## install the program and its man pages: make install PREFIX=/usr DESTDIR=/tmp/x

@@ -11,13 +11,28 @@
 #include "rpc/rpc.h"
 #include "state/state.h"
 
-#define API_REQUEST_MS_MAX   7000u       /* etcd's: 5 s and two election timeouts */
-#define API_PIN_MS_MAX       30000u      /* an answer that is read more slowly than this, … */
-#define API_PIN_BYTES_PER_MS 1024u       /* … at so many bytes a millisecond, is cut off */
-#define API_WHOLE_BYTES_MAX  (32u << 10) /* range answers up to this are built at once */
-#define API_LAZY_RANGES_MAX  16384u      /* answers being streamed at once */
+#define API_REQUEST_MS_MAX   7000u        /* etcd's: 5 s and two election timeouts */
+#define API_PIN_MS_MAX       30000u       /* an answer that is read more slowly than this, … */
+#define API_PIN_BYTES_PER_MS 1024u        /* … at so many bytes a millisecond, is cut off */
+#define API_WHOLE_BYTES_MAX  (32u << 10)  /* range answers up to this are built at once */
+#define API_LAZY_RANGES_MAX  16384u       /* answers being streamed at once */
+#define API_RANGE_PART_BYTES (128u << 10) /* of a RangeStream's message, and one pair more */
+#define API_HASHES_MAX       16u          /* HashKV requests in progress */
+#define API_VIEWS_MAX        4u           /* Snapshot and Hash requests in progress */
+
+#define API_PASSWORDS_MAX 256u     /* passwords and tokens that the pool works on */
+#define API_LEASE_TTL_MIN 2        /* seconds: etcd's, one and a half election timeouts of 1 s */
+#define API_LEASES_MAX    1000000u /* above, none is granted: each costs some 200 bytes of memory */
 
 struct api;
+struct jwt;
+
+/* What MemberList tells who has not logged in, while auth is on. */
+enum api_member_list {
+    API_MEMBERS_FULL,
+    API_MEMBERS_CLIENT_URLS, /* IDs and client URLs: what a client needs to log in elsewhere */
+    API_MEMBERS_NONE
+};
 
 /* This member, and so far the only one. Strings borrow for the api's life. */
 struct api_member {
@@ -32,13 +47,27 @@ struct api_member {
 struct api_options {
     struct env *env;
     uint64_t cluster_id;
-    struct storage *storage; /* for sizes only */
+    struct storage *storage; /* for sizes and snapshots */
+    const char *spool_dir;   /* where a snapshot lies while it is sent */
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;
-    int64_t quota_bytes;      /* as Status shows it */
-    const char *etcd_version; /* "3.7.0": what clients are told */
+    bool compact_by_revision;   /* --auto-compaction-mode */
+    int64_t compact_retention;  /* revisions, or ns; 0: never by itself */
+    int64_t quota_bytes;        /* as Status shows it */
+    int64_t lease_ttl_min;      /* seconds: shorter leases are made so long; 0: API_LEASE_TTL_MIN */
+    const char *etcd_version;   /* "3.7.0": what clients are told */
+    uint64_t watch_progress_ns; /* how often quiet watches are told the revision; more than 0 */
     struct http_budget *budget;
+    bool json;                                /* serve the gateway, … */
+    bool v3alpha;                             /* … also below /v3alpha/ */
+    struct rpc_access access;                 /* on the client port */
+    bool method_seconds;                      /* --metrics=extensive */
+    void (*process_metrics)(struct buf *out); /* what /metrics says of the process; may be NULL */
+    const struct jwt *jwt; /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
+    unsigned bcrypt_cost;
+    enum api_member_list member_list;
+    void (*random)(void *p, size_t n); /* fit for secrets */
 };
 
 struct api *api_new(const struct api_options *opt);
@@ -48,9 +77,16 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum);
  * ends the reads that wait for it. */
 void api_free(struct api *a);
 
-struct http_handler *api_handler(struct api *a);
+/* Consensus has started, and what the log held is applied: if this member leads, the leases' time
+ * counts from now on. Once. */
+void api_lead(struct api *a);
+
+struct http_handler *api_handler(struct api *a, enum rpc_door door);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */
 struct http_handler *api_peer_handler(struct api *a);
+
+/* /metrics and the health checks alone, for --listen-metrics-urls. */
+struct http_handler *api_metrics_handler(struct api *a);
 
 /* quorum's on_apply: apply the entry to state, and answer the call that waits for it, if any. */
 void api_applied(struct api *a, const struct wal_entry *e, void *ctx);

@@ -1,8 +1,9 @@
 /* The KV service (etcd's rpc.proto, service KV). */
-#include "api/inner.h"
+#include "api/access.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/wr.h"
+#include "env/metrics.h"
 #include "state/check.h"
 #include "state/work.h"
 #include "wire/kv_codec.h"
@@ -12,13 +13,6 @@
 #include <stdlib.h>
 
 #define API_TXN_MEMORY_MAX (8u << 20) /* bytes of decoded txn: some 50,000 nested operations */
-
-static void bad_message(struct rpc_call *call, enum rc rc)
-{
-    rpc_fail(call, GRPC_INTERNAL,
-             "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
-             rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
-}
 
 /* ---- Range ---- */
 
@@ -54,12 +48,9 @@ static enum http_pull pull_range(struct http_source *source, struct buf *out, si
  * API_LAZY_RANGES_MAX. */
 static void let_go(struct lazy_range *l)
 {
-    struct http_budget *budget = l->api->opt.budget;
     kv_range_close(&l->range);
     buf_fini(&l->header);
-    if (budget)
-        budget->used -= l->charged;
-    l->api->lazy_ranges--;
+    api_give_range_place(l->api, l->charged);
 }
 
 static void release_range(struct http_source *source)
@@ -81,8 +72,7 @@ static void range_expired(struct timer *t)
     l->expired = true;
 }
 
-/* Is there a place, and memory, for one more? */
-static bool take_place(struct api *a, size_t bytes)
+bool api_take_range_place(struct api *a, size_t bytes)
 {
     struct http_budget *budget = a->opt.budget;
     if (a->lazy_ranges >= API_LAZY_RANGES_MAX || (budget && budget->used + bytes > budget->max))
@@ -93,12 +83,19 @@ static bool take_place(struct api *a, size_t bytes)
     return true;
 }
 
+void api_give_range_place(struct api *a, size_t bytes)
+{
+    if (a->opt.budget)
+        a->opt.budget->used -= bytes;
+    a->lazy_ranges--;
+}
+
 static void reply_lazily(struct api *a, struct rpc_call *call, struct kv_range *range,
                          const struct pb_response_header *header)
 {
     static const struct http_source_ops ops = {pull_range, release_range};
     size_t bytes = sizeof(struct lazy_range) + kv_range_held(range);
-    if (!take_place(a, bytes)) {
+    if (!api_take_range_place(a, bytes)) {
         kv_range_close(range);
         rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
                       "too many large answers are being sent at once; use limit, or try again");
@@ -119,13 +116,17 @@ static void reply_lazily(struct api *a, struct rpc_call *call, struct kv_range *
 
 static void range_now(struct api *a, struct rpc_call *call, void *request)
 {
+    const struct pb_range_request *r = request;
     struct kv_range range;
+    if (!access_allows(a, call, AUTH_READ, r->key, r->range_end))
+        return;
     enum etcd_error e = kv_range_open(state_kv(a->state), request, &range);
     if (e != ETCD_OK) {
         a->damaged = a->damaged || e == ETCD_CORRUPT;
         rpc_fail_etcd(call, e, NULL);
         return;
     }
+    env_count(a->opt.env, mvcc_ranges, 1);
     struct pb_response_header header = api_header(a);
     header.revision = range.revision;
     if (range.body_len > API_WHOLE_BYTES_MAX) {
@@ -153,7 +154,7 @@ void serve_range(void *arg, struct rpc_call *call, struct slice message)
     struct pb_range_request *r = arena_alloc(&call->arena, sizeof(*r));
     enum rc rc = codec_range_request_parse(message, r);
     if (rc != RC_OK) {
-        bad_message(call, rc);
+        api_bad_message(call, rc);
         return;
     }
     enum etcd_error e = check_range(r);
@@ -172,7 +173,7 @@ void serve_put(void *arg, struct rpc_call *call, struct slice message)
     struct pb_put_request r;
     enum rc rc = codec_put_request_parse(message, &r);
     if (rc != RC_OK) {
-        bad_message(call, rc);
+        api_bad_message(call, rc);
         return;
     }
     enum etcd_error e = check_put(&r);
@@ -196,6 +197,8 @@ void serve_delete_range(void *arg, struct rpc_call *call, struct slice message)
 
 static void read_txn_now(struct api *a, struct rpc_call *call, void *request)
 {
+    if (!access_allows_txn(a, call, request))
+        return;
     struct state_reply reply = {
         .raft_term = quorum_term(a->quorum), .room = api_reply_room(a), .unheard = rpc_gone(call)};
     rpc_body_begin(&reply.body);
@@ -204,7 +207,7 @@ static void read_txn_now(struct api *a, struct rpc_call *call, void *request)
     if (reply.error == ETCD_OK && !reply.too_large)
         rpc_reply(call, &reply.body);
     else
-        api_refuse_reply(call, &reply);
+        api_refuse_reply(a, call, &reply);
 }
 
 /* How many there are of what a txn has most of: comparisons, or operations of one branch. */
@@ -231,7 +234,7 @@ static bool decode_txn(struct api *a, struct rpc_call *call, struct slice messag
     }
     enum rc rc = wire_decode_limited(&wire_txn_request, message, &limits, &call->arena, out);
     if (rc != RC_OK)
-        bad_message(call, rc);
+        api_bad_message(call, rc);
     return rc == RC_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "app/ids.h"
 
+#include "base/mem.h"
 #include "base/wr.h"
 #include "pki/digest.h"
 
@@ -36,4 +37,16 @@ uint64_t ids_cluster(uint64_t *v, size_t n)
     for (size_t i = 0; i < n; i++)
         buf_append_u64_big(&b, v[i]);
     return first_8_of_sha1(&b);
+}
+
+void ids_of(const struct conf *conf, uint64_t *member_id, uint64_t *cluster_id)
+{
+    const struct conf_urls *urls = &conf->initial_advertise_peer_urls;
+    const char **texts = mem_calloc(urls->n, sizeof(*texts));
+    for (size_t i = 0; i < urls->n; i++)
+        texts[i] = urls->v[i].text;
+    *member_id = ids_member(texts, urls->n, conf->initial_cluster_token);
+    free(texts);
+    uint64_t members[1] = {*member_id};
+    *cluster_id = ids_cluster(members, 1);
 }

@@ -3,6 +3,8 @@
 #ifndef MOAT_APP_IDS_H
 #define MOAT_APP_IDS_H
 
+#include "conf/conf.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,5 +14,8 @@ uint64_t ids_member(const char *const *sorted_peer_urls, size_t n, const char *t
 
 /* The same over the big-endian member IDs in rising order; sorts v in place. */
 uint64_t ids_cluster(uint64_t *v, size_t n);
+
+/* Those of the member that conf names, in a cluster of its own. */
+void ids_of(const struct conf *conf, uint64_t *member_id, uint64_t *cluster_id);
 
 #endif

@@ -123,10 +123,21 @@ static void write_event(struct log *log, enum log_level level, const char *event
         format_json(&l->line, level, event, pairs);
     else
         format_text(&l->line, level, event, pairs);
+    if (rotate_is_due(&l->rotate, l->line.n)) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        l->fds[l->rotate_at] = rotate_now(&l->rotate, l->fds[l->rotate_at], now);
+    }
+    l->rotate.bytes += l->line.n;
     for (size_t i = 0; i < l->fd_n; i++) {
         ssize_t n = write(l->fds[i], l->line.p, l->line.n);
         (void)n;
     }
+}
+
+static bool is_standard(const char *name)
+{
+    return strcmp(name, "stderr") == 0 || strcmp(name, "stdout") == 0;
 }
 
 static enum rc open_output(struct logger *l, const char *name, struct err *err)
@@ -160,6 +171,19 @@ enum rc logger_init(struct logger *l, enum log_level level, bool json, char *con
         }
     }
     return RC_OK;
+}
+
+void logger_rotate(struct logger *l, char *const *outputs, size_t output_n,
+                   const struct rotate *rotate)
+{
+    for (size_t i = 0; i < output_n && i < l->fd_n; i++) {
+        if (is_standard(outputs[i]))
+            continue;
+        l->rotate = *rotate;
+        l->rotate.path = outputs[i];
+        l->rotate_at = i;
+        rotate_begin(&l->rotate, l->fds[i]);
+    }
 }
 
 void logger_fini(struct logger *l)

@@ -6,11 +6,14 @@
 #include "api/api.h"
 #include "app/datadir.h"
 #include "app/ids.h"
+#include "app/jwt_load.h"
+#include "app/listeners.h"
 #include "app/logger.h"
 #include "base/mem.h"
 #include "base/must.h"
-#include "io/listener.h"
+#include "env/metrics.h"
 #include "io/process.h"
+#include "io/random.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -34,10 +37,12 @@ struct server {
     struct quorum *quorum;
     struct wal *wal;
     struct api *api;
+    struct jwt *jwt; /* NULL: tokens are simple ones */
     struct http_budget budget;
+    struct metrics metrics;
+    uint64_t leader; /* as last seen */
     struct http_limits http_limits;
-    struct io_listener **listeners;
-    size_t listener_n;
+    struct listeners listeners;
     const char **peer_urls; /* texts, for the member list */
     const char **client_urls;
     struct timer trim_resident;
@@ -162,11 +167,21 @@ static void on_storage(void *arg, enum rc rc)
 
 /* ---- The loop ---- */
 
+static void note_leader(struct server *s)
+{
+    uint64_t leader = quorum_leader(s->quorum);
+    if (leader == s->leader)
+        return;
+    s->leader = leader;
+    s->metrics.leader_changes += leader != 0;
+}
+
 /*~ 5. The end of a turn: first the disk gets its next batch, then the state machine its slice of
  * sweeping, and after this io flushes every connection that has something to send, once. */
 static void on_turn(void *arg)
 {
     struct server *s = arg;
+    note_leader(s);
     api_turn(s->api);
     quorum_flush(s->quorum);
     if (state_turn(s->state))
@@ -178,7 +193,7 @@ static void on_turn(void *arg)
 static void trim_resident(struct timer *t)
 {
     struct server *s = CONTAINER_OF(t, struct server, trim_resident);
-    if (io_resident_file_bytes() > RESIDENT_MAX)
+    if (!s->conf->memory_mlock && io_resident_file_bytes() > RESIDENT_MAX)
         store_trim_resident(s->storage);
     env_after(s->env, t, TRIM_RESIDENT_NS);
 }
@@ -203,7 +218,28 @@ static struct layer *on_client(void *arg, struct io_conn *c, struct slice peer)
 {
     struct server *s = arg;
     (void)c;
-    return serve(s, api_handler(s->api), peer);
+    return serve(s, api_handler(s->api, RPC_DOOR_ALL), peer);
+}
+
+static struct layer *on_grpc_client(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return serve(s, api_handler(s->api, RPC_DOOR_GRPC), peer);
+}
+
+static struct layer *on_http_client(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return serve(s, api_handler(s->api, RPC_DOOR_HTTP), peer);
+}
+
+static struct layer *on_metrics(void *arg, struct io_conn *c, struct slice peer)
+{
+    struct server *s = arg;
+    (void)c;
+    return serve(s, api_metrics_handler(s->api), peer);
 }
 
 static struct layer *on_peer(void *arg, struct io_conn *c, struct slice peer)
@@ -228,10 +264,12 @@ static void compute_ids(struct server *s)
     const struct conf *c = s->conf;
     s->peer_urls = url_texts(&c->initial_advertise_peer_urls);
     s->client_urls = url_texts(&c->advertise_client_urls);
-    s->member_id =
-        ids_member(s->peer_urls, c->initial_advertise_peer_urls.n, c->initial_cluster_token);
-    uint64_t members[1] = {s->member_id};
-    s->cluster_id = ids_cluster(members, 1);
+    ids_of(c, &s->member_id, &s->cluster_id);
+}
+
+static uint64_t token_ttl_ns(const struct conf *c)
+{
+    return c->jwt.sign_method ? 0 : c->auth_token_ttl_s * NS_PER_S;
 }
 
 static enum rc open_state(struct server *s, struct state_restored *restored, struct err *err)
@@ -252,14 +290,31 @@ static enum rc open_state(struct server *s, struct state_restored *restored, str
                                                  .cluster_id = s->cluster_id,
                                                  .member_id = s->member_id,
                                                  .quota_bytes = c->quota_backend_bytes,
+                                                 .verify = c->initial_corrupt_check,
+                                                 .token_ttl_ns = token_ttl_ns(c),
                                                  .arg = s,
                                                  .configuration = on_configuration,
                                                  .on_flushed = on_flushed,
                                                  .on_storage = on_storage});
     rc = state_restore(s->state, restored, err);
-    if (rc == RC_OK)
+    if (rc == RC_OK && !c->memory_mlock)
         store_trim_resident(s->storage); /* the walk over all revisions mapped the whole file */
     return rc;
+}
+
+/* As many milliseconds as fit; 0 for what is not positive: the default. */
+static uint32_t milliseconds(int64_t ns)
+{
+    uint64_t ms = ns > 0 ? ((uint64_t)ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+/* etcd's: one and a half election timeouts, in whole heartbeats, rounded up to seconds. */
+static int64_t lease_ttl_min(const struct conf *c)
+{
+    uint64_t ticks = c->election_timeout_ms / c->heartbeat_interval_ms;
+    uint64_t ms = 3 * ticks / 2 * c->heartbeat_interval_ms;
+    return (int64_t)((ms + 999) / 1000);
 }
 
 static void make_api(struct server *s)
@@ -267,21 +322,42 @@ static void make_api(struct server *s)
     const struct conf *c = s->conf;
     s->budget.max = HTTP_BUDGET;
     s->http_limits.streams = c->max_concurrent_streams;
-    s->api =
-        api_new(&(struct api_options){.env = s->env,
-                                      .cluster_id = s->cluster_id,
-                                      .storage = s->storage,
-                                      .member = {.id = s->member_id,
-                                                 .name = c->name,
-                                                 .peer_urls = s->peer_urls,
-                                                 .peer_url_count = c->initial_advertise_peer_urls.n,
-                                                 .client_urls = s->client_urls,
-                                                 .client_url_count = c->advertise_client_urls.n},
-                                      .request_bytes_max = c->max_request_bytes,
-                                      .txn_ops_max = (unsigned)c->max_txn_ops,
-                                      .quota_bytes = c->quota_backend_bytes,
-                                      .etcd_version = CONF_ETCD_VERSION,
-                                      .budget = &s->budget});
+    s->http_limits.keepalive_ms = milliseconds(c->grpc_keepalive_interval_ns);
+    s->http_limits.keepalive_timeout_ms = milliseconds(c->grpc_keepalive_timeout_ns);
+    s->http_limits.ping_min_ms = milliseconds(c->grpc_keepalive_min_time_ns);
+    s->api = api_new(&(struct api_options){
+        .env = s->env,
+        .cluster_id = s->cluster_id,
+        .storage = s->storage,
+        .spool_dir = s->dir.root,
+        .member = {.id = s->member_id,
+                   .name = c->name,
+                   .peer_urls = s->peer_urls,
+                   .peer_url_count = c->initial_advertise_peer_urls.n,
+                   .client_urls = s->client_urls,
+                   .client_url_count = c->advertise_client_urls.n},
+        .request_bytes_max = c->max_request_bytes,
+        .txn_ops_max = (unsigned)c->max_txn_ops,
+        .compact_by_revision = c->auto_compaction_mode == CONF_COMPACT_REVISION,
+        .compact_retention = c->auto_compaction,
+        .quota_bytes = c->quota_backend_bytes,
+        .lease_ttl_min = lease_ttl_min(c),
+        .etcd_version = CONF_ETCD_VERSION,
+        .watch_progress_ns = (uint64_t)c->watch_progress_ns,
+        .budget = &s->budget,
+        .json = c->enable_grpc_gateway,
+        .v3alpha = c->enable_v3alpha,
+        .access = {.cors = true,
+                   .origins = (const char *const *)c->cors.v,
+                   .origin_count = c->cors.n,
+                   .hosts = (const char *const *)c->host_whitelist.v,
+                   .host_count = c->host_whitelist.n},
+        .method_seconds = c->metrics == CONF_METRICS_EXTENSIVE,
+        .process_metrics = io_process_metrics,
+        .jwt = s->jwt,
+        .bcrypt_cost = (unsigned)c->bcrypt_cost,
+        .member_list = (enum api_member_list)c->auth_member_list,
+        .random = io_random});
 }
 
 static enum rc open_log(struct server *s, const struct state_restored *restored, struct err *err)
@@ -321,43 +397,22 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
                                                     .conf_index = restored->conf_index,
                                                     .conf = buf_slice(&restored->conf)},
                           err);
-    buf_fini(&address);
-    return rc;
-}
-
-/* One listener; opt has who serves its connections. */
-static enum rc listen_on(struct server *s, const struct conf_url *url,
-                         struct io_listener_options opt, struct err *err)
-{
-    bool socket = conf_url_is_socket(url);
-    const char *text = socket ? url->path : url->host;
-    char *to = socket ? opt.address.path : opt.address.host;
-    size_t cap = socket ? sizeof(opt.address.path) : sizeof(opt.address.host);
-    opt.address.kind = socket ? IO_ADDRESS_UNIX : IO_ADDRESS_TCP;
-    opt.address.port = url->port;
-    if (strlen(text) >= cap)
-        return err_set(err, RC_LIMIT, "cannot listen on %s: longer than %zu bytes", text, cap - 1);
-    memcpy(to, text, strlen(text) + 1);
-    enum rc rc = io_listen(s->loop, &opt, &s->listeners[s->listener_n], err);
     if (rc == RC_OK)
-        s->listener_n++;
+        api_lead(s->api);
+    buf_fini(&address);
     return rc;
 }
 
 static enum rc listen_all(struct server *s, struct err *err)
 {
-    const struct conf_urls *clients = &s->conf->listen_client_urls;
-    const struct conf_urls *peers = &s->conf->listen_peer_urls;
-    struct io_listener_options opt = {.limits = IO_LIMITS_DEFAULT, .arg = s};
-    enum rc rc = RC_OK;
-    s->listeners = mem_calloc(clients->n + peers->n, sizeof(struct io_listener *));
-    opt.on_accept = on_peer;
-    for (size_t i = 0; i < peers->n && rc == RC_OK; i++)
-        rc = listen_on(s, &peers->v[i], opt, err);
-    opt.on_accept = on_client;
-    for (size_t i = 0; i < clients->n && rc == RC_OK; i++)
-        rc = listen_on(s, &clients->v[i], opt, err);
-    return rc;
+    bool apart = s->conf->listen_client_http_urls.n > 0;
+    listeners_accept *const accept[LISTENERS_ROLE_COUNT] = {
+        [LISTENERS_PEER] = on_peer,
+        [LISTENERS_METRICS] = on_metrics,
+        [LISTENERS_CLIENT_HTTP] = on_http_client,
+        [LISTENERS_CLIENT] = apart ? on_grpc_client : on_client,
+    };
+    return listeners_open(&s->listeners, s->loop, s->conf, accept, s, err);
 }
 
 static enum rc open_data(struct server *s, struct err *err)
@@ -399,7 +454,10 @@ static void advise(struct err *err)
 
 static enum rc start(struct server *s, struct err *err)
 {
-    enum rc rc = open_data(s, err);
+    enum rc rc = jwt_load(&s->conf->jwt, &s->jwt, err);
+    if (rc != RC_OK)
+        return rc;
+    rc = open_data(s, err);
     if (rc != RC_OK)
         advise(err);
     else
@@ -442,8 +500,7 @@ static void announce(struct server *s, bool talk)
 /* What is in flight is finished, so that the next start has nothing to replay. */
 static void finish(struct server *s)
 {
-    for (size_t i = 0; i < s->listener_n; i++)
-        io_listener_close(s->listeners[i]);
+    listeners_close(&s->listeners);
     if (s->wal && s->fatal == RC_OK) {
         worker_drain(s->env->workers, LANE_WAL);
         enum rc rc = state_sync(s->state);
@@ -457,12 +514,12 @@ static void finish(struct server *s)
         io_loop_close_conns(s->loop);
     quorum_free(s->quorum); /* reads that still wait for it are refused */
     api_free(s->api);
+    jwt_free(s->jwt);
     if (s->wal)
         wal_close(s->wal);
     state_free(s->state);
     storage_close(s->storage);
     datadir_fini(&s->dir);
-    free(s->listeners);
     free(s->peer_urls);
     free(s->client_urls);
 }
@@ -482,11 +539,22 @@ enum rc server_run(const struct conf *conf, bool talk, struct err *err)
                              conf->log_outputs.v, conf->log_outputs.n, err);
     if (rc != RC_OK)
         return rc;
+    if (conf->enable_log_rotation)
+        logger_rotate(&s.logger, conf->log_outputs.v, conf->log_outputs.n,
+                      &(struct rotate){.bytes_max = conf->log_rotation.bytes_max,
+                                       .days_max = conf->log_rotation.days_max,
+                                       .backups_max = conf->log_rotation.backups_max,
+                                       .local_time = conf->log_rotation.local_time});
     store_catch_sigbus();
     io_raise_fd_limit();
-    rc = io_loop_new(&(struct io_loop_options){.log = &s.logger.log}, &s.loop, err);
+    if (conf->memory_mlock)
+        rc = io_lock_memory(err);
+    if (rc == RC_OK)
+        rc = io_loop_new(&(struct io_loop_options){.log = &s.logger.log}, &s.loop, err);
     if (rc == RC_OK) {
         s.env = io_loop_env(s.loop);
+        metrics_init(&s.metrics);
+        s.env->metrics = &s.metrics;
         log_notes(&s);
         rc = start(&s, err);
         if (rc == RC_OK) {

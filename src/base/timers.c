@@ -90,6 +90,15 @@ void timers_run(struct timers *ts, uint64_t now_ns)
     }
 }
 
+struct timer *timers_take(struct timers *ts, uint64_t now_ns)
+{
+    struct timer *t = ts->n > 0 ? ts->heap[0] : NULL;
+    if (!t || t->due_ns > now_ns)
+        return NULL;
+    timer_stop(ts, t);
+    return t;
+}
+
 uint64_t timers_next(const struct timers *ts)
 {
     return ts->n ? ts->heap[0]->due_ns : TIMERS_NEVER;

@@ -41,6 +41,10 @@ static inline bool timer_active(const struct timer *t)
 /* Fire what is due at now_ns. A timer started by one that fires waits for the next call. */
 void timers_run(struct timers *ts, uint64_t now_ns);
 
+/* Instead of timers_run: the next timer that is due, stopped and not fired; NULL: none. For timers
+ * that mean something only together. */
+struct timer *timers_take(struct timers *ts, uint64_t now_ns);
+
 /* When the next timer is due, or TIMERS_NEVER. */
 uint64_t timers_next(const struct timers *ts);
 

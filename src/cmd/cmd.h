@@ -11,6 +11,9 @@ struct cmd_args {
 };
 
 /* Each returns the exit status. */
+int cmd_etcdutl(const struct cmd_args *args);
+int cmd_import(const struct cmd_args *args);
+int cmd_verify(const struct cmd_args *args);
 int cmd_server(const struct cmd_args *args);
 
 #endif

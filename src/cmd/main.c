@@ -1,6 +1,7 @@
 #include "cmd/cmd.h"
 
 #include "base/cc.h"
+#include "ctl/ctl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,9 +19,28 @@ static int cmd_version(const struct cmd_args *args)
     return 0;
 }
 
+static int run_etcdutl(int argc, char **argv)
+{
+    return cmd_etcdutl(&(struct cmd_args){argc, argv, false});
+}
+
+static int run_ctl(int argc, char **argv, const char *name)
+{
+    return ctl_main(argc, argv, &(struct ctl_program){name, run_etcdutl});
+}
+
+static int cmd_ctl(const struct cmd_args *args)
+{
+    return run_ctl(args->argc, args->argv, "moat ctl");
+}
+
 static const struct command commands[] = {
+    {"ctl", "talk to a server: etcdctl's commands (`moat ctl help` lists them)", cmd_ctl},
+    {"etcdutl", "work on snapshots and stopped data, as etcdutl does", cmd_etcdutl},
+    {"import", "make a data directory out of etcd's snapshot", cmd_import},
     {"server", "run a server (flags, ETCD_* variables and files as etcd's; --help lists them)",
      cmd_server},
+    {"verify", "compare the keys of two servers, moat's or etcd's", cmd_verify},
     {"version", "print moat's version", cmd_version},
 };
 
@@ -31,8 +51,9 @@ static void usage(FILE *to)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(to,
-            "\nRun under the name etcd, it takes the flags of `moat server` without a command.\n"
-            "Manuals: moat(1), moat-server(8).\n");
+            "\nRun under the name etcd, it takes the flags of `moat server` without a command;\n"
+            "under the names etcdctl and etcdutl, those of `moat ctl` and `moat etcdutl`.\n"
+            "Manuals: moat(1), moat-ctl(1), moat-server(8).\n");
 }
 
 static bool is_help(const char *word)
@@ -46,6 +67,10 @@ int main(int argc, char **argv)
     const char *name = slash ? slash + 1 : argc > 0 ? argv[0] : "moat";
     if (strcmp(name, "etcd") == 0)
         return cmd_server(&(struct cmd_args){argc - 1, argv + 1, true});
+    if (strcmp(name, "etcdctl") == 0)
+        return run_ctl(argc - 1, argv + 1, "etcdctl");
+    if (strcmp(name, "etcdutl") == 0)
+        return cmd_etcdutl(&(struct cmd_args){argc - 1, argv + 1, true});
     if (argc < 2) {
         usage(stderr);
         return 2;

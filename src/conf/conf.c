@@ -1,6 +1,7 @@
 #include "conf/conf.h"
 
 #include "base/mem.h"
+#include "conf/auth_token.h"
 #include "conf/resolve.h"
 #include "conf/source.h"
 #include "conf/value.h"
@@ -81,8 +82,10 @@ void conf_fini(struct conf *conf)
     free(conf->config_file);
     conf_urls_fini(&conf->listen_client_urls);
     conf_urls_fini(&conf->listen_peer_urls);
+    conf_urls_fini(&conf->listen_metrics_urls);
     conf_urls_fini(&conf->advertise_client_urls);
     conf_urls_fini(&conf->initial_advertise_peer_urls);
+    free(conf->auto_compaction_retention);
     free(conf->initial_cluster);
     free(conf->initial_cluster_token);
     for (size_t i = 0; i < conf->member_count; i++) {
@@ -90,6 +93,12 @@ void conf_fini(struct conf *conf)
         conf_urls_fini(&conf->members[i].peer_urls);
     }
     free(conf->members);
+    conf_strings_fini(&conf->cors);
+    conf_strings_fini(&conf->host_whitelist);
+    conf_urls_fini(&conf->listen_client_http_urls);
+    free(conf->log_rotation_json);
+    free(conf->auth_token);
+    conf_jwt_fini(&conf->jwt);
     conf_strings_fini(&conf->log_outputs);
     conf_notes_fini(&conf->notes);
     *conf = (struct conf){0};

@@ -23,7 +23,10 @@
 
 enum conf_action { CONF_RUN, CONF_VERSION, CONF_HELP };
 enum conf_cluster_state { CONF_CLUSTER_NEW, CONF_CLUSTER_EXISTING };
+enum conf_compaction { CONF_COMPACT_PERIODIC, CONF_COMPACT_REVISION };
+enum conf_member_list { CONF_MEMBERS_FULL, CONF_MEMBERS_CLIENT_URLS, CONF_MEMBERS_NONE };
 enum conf_log_format { CONF_LOG_JSON, CONF_LOG_CONSOLE };
+enum conf_metrics { CONF_METRICS_BASIC, CONF_METRICS_EXTENSIVE };
 enum conf_logger { CONF_LOGGER_ZAP, CONF_LOGGER_CAPNSLOG };
 
 struct conf_strings {
@@ -35,6 +38,41 @@ struct conf_strings {
 struct conf_member {
     char *name;
     struct conf_urls peer_urls;
+};
+
+/* What --auth-token=jwt,… says; sign_method NULL: tokens are simple ones. */
+struct conf_jwt {
+    char *sign_method; /* "RS256" … */
+    char *public_key;  /* files; NULL: not given */
+    char *private_key;
+    uint64_t ttl_s;
+};
+
+/* etcd's feature gates (conf/gates.h), by name. */
+enum conf_gate {
+    CONF_GATE_COMPACT_HASH_CHECK,
+    CONF_GATE_FAST_LEASE_KEEP_ALIVE,
+    CONF_GATE_INITIAL_CORRUPT_CHECK,
+    CONF_GATE_LEASE_CHECKPOINT,
+    CONF_GATE_LEASE_CHECKPOINT_PERSIST,
+    CONF_GATE_PRIORITY_REQUEST,
+    CONF_GATE_SET_MEMBER_LOCAL_ADDR,
+    CONF_GATE_STOP_GRPC_SERVICE_ON_DEFRAG,
+    CONF_GATE_TXN_MODE_WRITE_WITH_SHARED_BUFFER,
+    CONF_GATE_COUNT
+};
+
+struct conf_gates {
+    bool on[CONF_GATE_COUNT];
+};
+
+/* When a log file makes room for a new one. */
+struct conf_rotation {
+    uint64_t bytes_max;
+    uint32_t days_max;    /* older ones are deleted; 0: none is */
+    uint32_t backups_max; /* more are deleted; 0: none is */
+    bool local_time;      /* in their names; else UTC */
+    bool compress;        /* not done here */
 };
 
 /* A sentence to log once the log is there. */
@@ -58,6 +96,7 @@ struct conf {
 
     struct conf_urls listen_client_urls;
     struct conf_urls listen_peer_urls;
+    struct conf_urls listen_metrics_urls; /* may be empty */
     struct conf_urls advertise_client_urls;
     struct conf_urls initial_advertise_peer_urls;
 
@@ -70,16 +109,43 @@ struct conf {
     int64_t quota_backend_bytes; /* never 0; CONF_QUOTA_NONE: no limit */
     uint64_t max_request_bytes;  /* of a client's request; <= CONF_REQUEST_BYTES_MAX */
     uint64_t max_txn_ops;
-    uint64_t snapshot_count; /* entries between two raft snapshots; never 0 */
+    enum conf_compaction auto_compaction_mode;
+    char *auto_compaction_retention; /* as given */
+    int64_t auto_compaction;         /* what it says: ns, or revisions; 0: never by itself */
+    uint64_t snapshot_count;         /* entries between two raft snapshots; never 0 */
     uint32_t max_concurrent_streams;
+    int64_t grpc_keepalive_min_time_ns; /* 0 or less, as in etcd: gRPC's own default */
+    int64_t grpc_keepalive_interval_ns;
+    int64_t grpc_keepalive_timeout_ns;
     uint64_t heartbeat_interval_ms; /* no effect with one voter */
     uint64_t election_timeout_ms;   /* 5 heartbeats or more, at most 50 s */
+
+    struct conf_urls listen_client_http_urls; /* HTTP alone; then gRPC alone on the others */
+    bool memory_mlock;
+    bool socket_reuse_port;
+    bool initial_corrupt_check;
+    struct conf_gates gates;
+
+    bool enable_grpc_gateway;
+    bool enable_v3alpha;
+    struct conf_strings cors;           /* origins; "*": all */
+    struct conf_strings host_whitelist; /* names; "*": all */
+    enum conf_metrics metrics;
+    int64_t watch_progress_ns; /* at least 100 ms */
+    char *auth_token;          /* as given; taken apart: */
+    struct conf_jwt jwt;
+    uint64_t auth_token_ttl_s;
+    uint64_t bcrypt_cost; /* 4 to 31 */
+    enum conf_member_list auth_member_list;
 
     enum log_level log_level;
     enum conf_log_format log_format;
     enum conf_logger logger;
     struct conf_strings log_outputs; /* "stderr", "stdout" or a file; "default" became "stderr" */
-    bool debug;                      /* 3.4's --debug; already in log_level */
+    bool enable_log_rotation;
+    char *log_rotation_json; /* as given; taken apart: */
+    struct conf_rotation log_rotation;
+    bool debug; /* 3.4's --debug; already in log_level */
 
     struct conf_notes notes; /* in the order in which they arose */
 };

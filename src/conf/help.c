@@ -43,9 +43,16 @@ void conf_version(struct buf *out)
 static const char *placeholder(const struct conf_flag *flag)
 {
     static const char *const words[] = {
-        [CONF_BOOL] = "true|false", [CONF_CHOICE] = "",     [CONF_DURATION] = "DURATION",
-        [CONF_INT] = "N",           [CONF_STRING] = "TEXT", [CONF_STRINGS] = "TEXT,…",
-        [CONF_UINT] = "N",          [CONF_UINT32] = "N",    [CONF_URLS] = "URL,…",
+        [CONF_BOOL] = "true|false",
+        [CONF_CHOICE] = "",
+        [CONF_DURATION] = "DURATION",
+        [CONF_GATES] = "GATE=true|false,...",
+        [CONF_INT] = "N",
+        [CONF_STRING] = "TEXT",
+        [CONF_STRINGS] = "TEXT,…",
+        [CONF_UINT] = "N",
+        [CONF_UINT32] = "N",
+        [CONF_URLS] = "URL,…",
     };
     return flag->choices ? flag->choices : words[flag->type];
 }

@@ -2,18 +2,29 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "conf/auth_token.h"
+#include "conf/gates.h"
 #include "conf/quote.h"
+#include "conf/rotation.h"
 #include "conf/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WATCH_PROGRESS_DEFAULT  600000000000 /* ns */
+#define WATCH_PROGRESS_MIN      100000000    /* ns: etcd's */
 #define SNAPSHOT_COUNT_DEFAULT  10000
 #define ELECTION_HEARTBEATS_MIN 5          /* etcd: an election timeout outlasts this many */
 #define ELECTION_MS_MAX         50000      /* etcd: maxElectionMs */
 #define REQUEST_BYTES_WARN      (10 << 20) /* etcd: recommendedMaxRequestBytes */
+#define BCRYPT_COST_MIN         4
+#define BCRYPT_COST_MAX         31
+#define BCRYPT_COST_DEFAULT     10
+#define TOKEN_TTL_S_DEFAULT     300
+#define TOKEN_TTL_S_MAX         (10 * 365 * 86400ull) /* in nanoseconds it is below 2^63 */
 #define TXN_OPS_MAX             UINT32_MAX
 #define MEMBERS_MAX             CONF_URLS_MAX
+#define HOUR_NS                 (3600LL * 1000000000LL)
 
 /* Choices that etcd judges after all flags were read. */
 static enum rc check_choices(const struct conf_values *values, struct err *err)
@@ -69,6 +80,27 @@ static enum rc resolve_log(const struct conf_values *values, struct conf *out, s
     return RC_OK;
 }
 
+/* One file, and nothing else that could not be rotated in its place. */
+static enum rc resolve_rotation(struct conf *conf, struct err *err)
+{
+    size_t files = 0;
+    if (!conf->enable_log_rotation)
+        return RC_OK;
+    for (size_t i = 0; i < conf->log_outputs.n; i++)
+        files += strcmp(conf->log_outputs.v[i], "stderr") != 0 &&
+                 strcmp(conf->log_outputs.v[i], "stdout") != 0;
+    if (files != 1)
+        return err_set(err, RC_INVALID,
+                       "--log-outputs requires a single file path when --log-rotate-config-json is "
+                       "defined");
+    enum rc rc = conf_rotation_parse(conf->log_rotation_json, &conf->log_rotation, err);
+    if (rc == RC_OK && conf->log_rotation.compress)
+        return err_set(err, RC_UNSUPPORTED,
+                       "--log-rotation-config-json: \"compress\": true does not work in moat: "
+                       "leave it out, and compress old files by a job of their own");
+    return rc;
+}
+
 typedef enum rc url_check(const struct conf_url *url, struct err *err);
 
 static enum rc check_each(const struct conf_urls *urls, url_check *check, struct err *err)
@@ -100,6 +132,10 @@ static enum rc check_urls(const struct conf *conf, struct err *err)
     enum rc rc = check_each(&conf->listen_peer_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
         rc = check_each(&conf->listen_client_urls, conf_url_check_bind, err);
+    if (rc == RC_OK)
+        rc = check_each(&conf->listen_client_http_urls, conf_url_check_bind, err);
+    if (rc == RC_OK)
+        rc = check_each(&conf->listen_metrics_urls, conf_url_check_bind, err);
     if (rc == RC_OK)
         rc = check_advertised("initial-advertise-peer-urls", "\"host:port\"",
                               &conf->initial_advertise_peer_urls, err);
@@ -194,6 +230,59 @@ static enum rc check_limits(struct conf_values *values, struct conf *conf, struc
                        (unsigned long long)conf->max_txn_ops, (unsigned long long)TXN_OPS_MAX);
     if (conf->snapshot_count == 0)
         conf->snapshot_count = SNAPSHOT_COUNT_DEFAULT;
+    if (conf->watch_progress_ns <= 0) {
+        conf->watch_progress_ns = WATCH_PROGRESS_DEFAULT;
+    } else if (conf->watch_progress_ns < WATCH_PROGRESS_MIN) {
+        conf->watch_progress_ns = WATCH_PROGRESS_MIN;
+        conf_note(&values->notes, LOG_WARN,
+                  "adjusting watch progress notify interval to minimum period (100ms)");
+    }
+    return RC_OK;
+}
+
+/* etcd takes its defaults for what makes no sense here. */
+static enum rc resolve_auth(struct conf_values *values, struct conf *conf, struct err *err)
+{
+    if (conf->bcrypt_cost < BCRYPT_COST_MIN || conf->bcrypt_cost > BCRYPT_COST_MAX) {
+        conf_note(&values->notes, LOG_WARN, "--bcrypt-cost=%llu is not from %d to %d: %d is used",
+                  (unsigned long long)conf->bcrypt_cost, BCRYPT_COST_MIN, BCRYPT_COST_MAX,
+                  BCRYPT_COST_DEFAULT);
+        conf->bcrypt_cost = BCRYPT_COST_DEFAULT;
+    }
+    if (conf->auth_token_ttl_s == 0)
+        conf->auth_token_ttl_s = TOKEN_TTL_S_DEFAULT;
+    if (conf->auth_token_ttl_s > TOKEN_TTL_S_MAX)
+        conf->auth_token_ttl_s = TOKEN_TTL_S_MAX;
+    return conf_auth_token_parse(conf->auth_token, &values->notes, &conf->jwt, err);
+}
+
+/* A bare number counts hours or revisions; what else there is, is a duration even in the mode that
+ * counts revisions, as in etcd. */
+static enum rc resolve_compaction(struct conf *conf, struct err *err)
+{
+    const char *text = conf->auto_compaction_retention;
+    bool periodic = conf->auto_compaction_mode == CONF_COMPACT_PERIODIC;
+    size_t digits = strspn(text, "0123456789");
+    int64_t value = 0;
+    enum rc rc = RC_OK;
+    if (digits > 0 && text[digits] == '\0') {
+        for (size_t i = 0; i < digits && rc == RC_OK; i++)
+            if (__builtin_mul_overflow(value, 10, &value) ||
+                __builtin_add_overflow(value, text[i] - '0', &value))
+                rc = RC_LIMIT;
+        if (rc == RC_OK && periodic && __builtin_mul_overflow(value, HOUR_NS, &value))
+            rc = RC_LIMIT;
+    } else {
+        rc = conf_parse_duration(text, &value);
+    }
+    if (rc == RC_OK && value < 0)
+        rc = RC_INVALID;
+    if (rc != RC_OK)
+        return err_set(err, RC_INVALID,
+                       "error parsing CompactionRetention: \"%s\" is neither a number nor a "
+                       "duration such as 1h30m",
+                       text);
+    conf->auto_compaction = value;
     return RC_OK;
 }
 
@@ -296,14 +385,15 @@ static enum rc check_able(const struct conf *conf, struct err *err)
                 "%s with HTTPS scheme; this version of moat does not serve TLS yet: use http",
                 url->text);
     }
-    for (size_t i = 0; i < conf->listen_peer_urls.n; i++) {
-        const struct conf_url *url = &conf->listen_peer_urls.v[i];
-        if (conf_url_is_tls(url))
-            return err_set(err, RC_UNSUPPORTED,
-                           "cannot listen on TLS for %s: this version of moat does not serve TLS "
-                           "yet",
-                           url->text);
-    }
+    const struct conf_urls *others[] = {&conf->listen_peer_urls, &conf->listen_client_http_urls,
+                                        &conf->listen_metrics_urls};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        for (size_t j = 0; j < others[i]->n; j++)
+            if (conf_url_is_tls(&others[i]->v[j]))
+                return err_set(err, RC_UNSUPPORTED,
+                               "cannot listen on TLS for %s: this version of moat does not serve "
+                               "TLS yet",
+                               others[i]->v[j].text);
     if (conf->member_count > 1)
         return err_set(err, RC_UNSUPPORTED,
                        "--initial-cluster names %zu members: this version of moat runs a single "
@@ -320,6 +410,10 @@ enum rc conf_resolve(struct conf_values *values, struct conf *out, struct err *e
     store_all(values, out);
     rc = resolve_log(values, out, err);
     if (rc == RC_OK)
+        rc = resolve_rotation(out, err);
+    if (rc == RC_OK)
+        rc = conf_gates_resolve(&out->gates, &values->notes, err);
+    if (rc == RC_OK)
         rc = check_urls(out, err);
     if (rc == RC_OK)
         rc = check_bootstrap_flags(values, err);
@@ -330,11 +424,17 @@ enum rc conf_resolve(struct conf_values *values, struct conf *out, struct err *e
     if (rc == RC_OK)
         rc = check_limits(values, out, err);
     if (rc == RC_OK)
+        rc = resolve_compaction(out, err);
+    if (rc == RC_OK)
+        rc = resolve_auth(values, out, err);
+    if (rc == RC_OK)
         rc = check_states(values, err);
     if (rc == RC_OK)
         rc = resolve_cluster(out, err);
     if (rc == RC_OK)
         rc = check_able(out, err);
+    if (out->gates.on[CONF_GATE_INITIAL_CORRUPT_CHECK])
+        out->initial_corrupt_check = true;
     if (rc == RC_OK && *out->data_dir == '\0') {
         free(out->data_dir);
         out->data_dir = mem_printf("%s.etcd", out->name);

@@ -15,7 +15,8 @@
 enum conf_type {
     CONF_BOOL,     /* bool */
     CONF_CHOICE,   /* an enum whose values count through choices */
-    CONF_DURATION, /* no flag with a field has this type yet */
+    CONF_DURATION, /* int64_t, nanoseconds */
+    CONF_GATES,    /* struct conf_gates */
     CONF_INT,      /* int64_t */
     CONF_STRING,   /* char * */
     CONF_STRINGS,  /* struct conf_strings */
@@ -59,7 +60,8 @@ struct conf_flag {
     const char *yaml;    /* dotted path in the file; NULL: the name; "": not read from the file */
     const char *choices; /* CONF_CHOICE: "a|b" */
     const char *bad;     /* how etcd begins when it refuses a choice after reading all flags */
-    const char *since;   /* first etcd version of 3.4 … 3.7 that has it; "3.3" if gone by then */
+    const char *since;   /* first etcd version of 3.4 … 3.7 that has it; "3.3" if gone by then;
+                          * "moat": our own */
     bool secret;         /* its value stays out of the log */
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "conf/gates.h"
 #include "conf/quote.h"
 
 #include <stdlib.h>
@@ -256,6 +257,7 @@ enum rc conf_value_check(const struct conf_flag *flag, const char *text, struct 
     int64_t i = 0;
     uint64_t u = 0;
     unsigned choice = 0;
+    struct conf_gates gates;
     switch (flag->type) {
     case CONF_BOOL:
         return number_err(conf_parse_bool(text, &b), err);
@@ -265,6 +267,8 @@ enum rc conf_value_check(const struct conf_flag *flag, const char *text, struct 
         return err_set(err, RC_INVALID, "invalid value");
     case CONF_DURATION:
         return number_err(conf_parse_duration(text, &i), err);
+    case CONF_GATES:
+        return conf_gates_parse(text, &gates, err);
     case CONF_INT:
         return number_err(conf_parse_int(text, &i), err);
     case CONF_UINT:
@@ -301,6 +305,7 @@ bool conf_value_same(const struct conf_flag *flag, const char *a, const char *b)
         return conf_parse_uint(a, UINT64_MAX, &u[0]) == RC_OK &&
                conf_parse_uint(b, UINT64_MAX, &u[1]) == RC_OK && u[0] == u[1];
     case CONF_CHOICE:
+    case CONF_GATES:
     case CONF_STRING:
     case CONF_STRINGS:
     case CONF_URLS:
@@ -325,6 +330,9 @@ void conf_value_store(const struct conf_flag *flag, const char *text, struct con
         rc = conf_parse_choice(flag->choices, text, &choice);
         memcpy(field, &choice, sizeof(choice));
         break;
+    case CONF_GATES:
+        rc = conf_gates_parse(text, field, NULL);
+        break;
     case CONF_INT:
         rc = conf_parse_int(text, field);
         break;
@@ -348,7 +356,8 @@ void conf_value_store(const struct conf_flag *flag, const char *text, struct con
             rc = conf_urls_parse(slice_str(text), field, NULL);
         break;
     case CONF_DURATION:
-        must(false); /* none has a field yet */
+        rc = conf_parse_duration(text, field);
+        break;
     }
     must(rc == RC_OK);
 }

@@ -20,6 +20,8 @@ struct clock {
     uint64_t (*wall_ns)(struct clock *c); /* since 1970, may jump */
 };
 
+struct metrics;
+
 struct env {
     struct clock *clock;
     struct timers *timers; /* due times are mono_ns */
@@ -28,6 +30,7 @@ struct env {
     struct workers *workers;
     struct faults *faults; /* NULL: no fault points armed */
     struct log *log;
+    struct metrics *metrics; /* NULL: nothing is counted (env/metrics.h) */
 };
 
 static inline uint64_t env_now_ns(const struct env *env)

@@ -155,6 +155,10 @@ struct layer *http_conn_new(const struct http_options *opt)
         .resets_per_s = or_default(opt->limits.resets_per_s, HTTP_RESETS_PER_S_MAX),
         .preface_ms = or_default(opt->limits.preface_ms, HTTP_PREFACE_MS_MAX),
         .idle_ms = opt->limits.idle_ms,
+        .keepalive_ms = or_default(opt->limits.keepalive_ms, HTTP_KEEPALIVE_MS),
+        .keepalive_timeout_ms =
+            or_default(opt->limits.keepalive_timeout_ms, HTTP_KEEPALIVE_TIMEOUT_MS),
+        .ping_min_ms = or_default(opt->limits.ping_min_ms, HTTP_PING_MIN_MS),
         .window = or_default(opt->limits.window, HTTP_WINDOW_DEFAULT),
     };
     if (c->limits.window > HTTP_WINDOW_MAX)

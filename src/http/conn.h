@@ -124,6 +124,5 @@ void h2_attach(struct http_conn *c);
 /* date.c: RFC 9110 5.6.7, "Sun, 06 Nov 1994 08:49:37 GMT" and a zero. */
 #define HTTP_DATE_SIZE 30u
 void http_date(uint64_t wall_ns, char out[HTTP_DATE_SIZE]);
-const char *http_reason(unsigned status); /* RFC 9110 15; "" when unknown */
 
 #endif

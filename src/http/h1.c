@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/secret.h"
 
 #include <stdlib.h>
 
@@ -207,7 +208,7 @@ static bool run_once(struct h1 *h)
 static void settle_waiting(struct h1 *h)
 {
     if (h->in_at == h->in.n) {
-        buf_fini(&h->in);
+        secret_buf_fini(&h->in); /* a password may have come in it */
         h->in_at = 0;
     } else if (h->in_at > h->in.n / 2) {
         buf_consume(&h->in, h->in_at);
@@ -320,7 +321,7 @@ static void h1_fini(struct http_conn *c)
 {
     struct h1 *h = c->h1;
     http_conn_uncharge(c, h->in_held);
-    buf_fini(&h->in);
+    secret_buf_fini(&h->in);
     buf_fini(&h->out);
     free(h);
 }

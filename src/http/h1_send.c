@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#define H1_CHUNK_HEAD 6u /* bytes of a chunk's size line: up to 4 hex digits, CRLF */
-_Static_assert(HTTP_DATA_TURN <= 0xffff, "a chunk's size has 4 digits");
+#define H1_CHUNK_HEAD 10u /* bytes of a chunk's size line: up to 8 hex digits, CRLF */
+#define H1_CHUNK_MAX  0xffffffffu
 
 static void append_status(struct buf *out, unsigned minor, unsigned status)
 {
@@ -94,12 +94,21 @@ static void append_last_chunk(struct http_stream *s, struct buf *out)
     buf_append_str(out, "\r\n");
 }
 
+/* Bytes of the next chunk, at most. */
+static size_t chunk_max(const struct http_stream *s)
+{
+    const struct http_source *src = s->source;
+    size_t whole = src && src->ops->whole ? src->ops->whole(src) : 0;
+    size_t max = whole > HTTP_DATA_TURN ? whole : HTTP_DATA_TURN;
+    return max < H1_CHUNK_MAX ? max : H1_CHUNK_MAX;
+}
+
 /* Pull one piece as a chunk of its own. */
 static enum http_pull append_chunk(struct http_stream *s, struct buf *out)
 {
     size_t before = out->n;
     buf_extend(out, H1_CHUNK_HEAD);
-    enum http_pull more = http_stream_pull(s, out, HTTP_DATA_TURN);
+    enum http_pull more = http_stream_pull(s, out, chunk_max(s));
     size_t n = out->n - before - H1_CHUNK_HEAD;
     if (n == 0 || more == HTTP_PULL_FAIL) {
         out->n = before;

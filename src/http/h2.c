@@ -253,6 +253,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && h->going_away &&
             memcmp(frame->ping.opaque_data, shutdown_ping, sizeof(shutdown_ping)) == 0)
             say_last_goaway(h);
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+            h2_alive_pinged(&h->alive);
         return 0;
     default:
         return 0;
@@ -346,6 +348,7 @@ static enum rc h2_feed(struct http_conn *c, struct slice in)
     struct h2 *h = c->h2;
     if (h->failed)
         return RC_CLOSED;
+    h2_alive_heard(&h->alive);
     ssize_t n = nghttp2_session_mem_recv(h->session, in.p, in.n);
     if (n < 0 && h->error == 0)
         h->error = goaway_code((int)n);
@@ -404,6 +407,7 @@ static void h2_shutdown(struct http_conn *c)
 
 static void h2_fini(struct http_conn *c)
 {
+    h2_alive_fini(&c->h2->alive);
     nghttp2_session_del(c->h2->session);
     free(c->h2);
 }
@@ -474,6 +478,7 @@ void h2_attach(struct http_conn *c)
     must(nghttp2_session_set_local_window_size(h->session, 0, 0, (int32_t)(4 * c->limits.window)) ==
          0);
     h->idle_since_ns = env_now_ns(c->env);
+    h2_alive_init(&h->alive, h);
     c->h2 = h;
     c->proto = &h2_proto;
     http_conn_wake(c);

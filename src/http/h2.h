@@ -7,6 +7,7 @@
 #define MOAT_HTTP_H2_H
 
 #include "http/conn.h"
+#include "http/h2_alive.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -34,6 +35,7 @@ struct h2 {
     bool going_away;            /* asked to shut down */
     struct h2_rate resets_in;
     struct h2_rate resets_out;
+    struct h2_alive alive;
 };
 
 /* h2.c */

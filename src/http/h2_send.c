@@ -108,6 +108,7 @@ int h2_on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void 
 {
     struct h2 *h = user;
     bool rst = frame->hd.type == NGHTTP2_RST_STREAM;
+    h->alive.answered |= frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
     bool end = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     if (!rst && !end)

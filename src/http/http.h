@@ -5,8 +5,8 @@
  * a response with headers, a body that is pulled in pieces, and trailers. So /version and gRPC
  * routes are written once. Sans I/O: bytes in by feed, bytes out by emit; deadlines by env timers.
  *
- * Everything a peer sends meets a named limit here (struct http_limits, docs/ARCHITECTURE.md,
- * Limits). RFC 9110, 9112 (HTTP/1.1), 9113 (HTTP/2), 7541 (HPACK). */
+ * Everything a peer sends meets a named limit here (struct http_limits, docs/LIMITS.md). RFC 9110,
+ * 9112 (HTTP/1.1), 9113 (HTTP/2), 7541 (HPACK). */
 #ifndef MOAT_HTTP_HTTP_H
 #define MOAT_HTTP_HTTP_H
 
@@ -45,6 +45,9 @@ struct http_source_ops {
     enum http_pull (*pull)(struct http_source *src, struct buf *out, size_t max);
     /* The stream needs it no longer: ended, reset, or the connection is gone. Called once. */
     void (*release)(struct http_source *src);
+    /* Bytes that HTTP/1 is to send as one chunk, however many, for clients that take a chunk for a
+     * message: pull is then allowed that much. NULL, or 0: it does not matter. */
+    size_t (*whole)(const struct http_source *src);
 };
 struct http_source {
     const struct http_source_ops *ops;
@@ -104,6 +107,8 @@ enum http_reset {
 };
 void http_stream_reset(struct http_stream *s, enum http_reset why);
 
+const char *http_reason(unsigned status); /* RFC 9110 15: "Not Found"; "" when unknown */
+
 struct http_conn *http_stream_conn(struct http_stream *s);
 struct slice http_conn_peer(const struct http_conn *c); /* "127.0.0.1:54321", for logs */
 
@@ -121,13 +126,20 @@ struct slice http_conn_peer(const struct http_conn *c); /* "127.0.0.1:54321", fo
 #define HTTP_WINDOW_DEFAULT    (1u << 20) /* bytes a stream may send ahead of being consumed */
 #define HTTP_WINDOW_MAX        (1u << 28) /* more is cut: four times it must be a window, too */
 
+#define HTTP_KEEPALIVE_MS         7200000u /* a quiet HTTP/2 connection is pinged (gRPC's default) */
+#define HTTP_KEEPALIVE_TIMEOUT_MS 20000u   /* … and ended, if nothing comes back */
+#define HTTP_PING_MIN_MS          300000u  /* between PINGs of a peer; the third too soon: GOAWAY */
+
 struct http_limits {
     uint32_t streams;
     uint32_t header_list;
     uint32_t resets_per_s;
     uint32_t preface_ms;
     uint32_t idle_ms; /* HTTP/1 between requests, HTTP/2 without streams; 0: for ever */
-    uint32_t window;  /* receive window of a stream, bytes; 0: 1 MiB; a connection has 4 times it */
+    uint32_t keepalive_ms;
+    uint32_t keepalive_timeout_ms;
+    uint32_t ping_min_ms;
+    uint32_t window; /* receive window of a stream, bytes; 0: 1 MiB; a connection has 4 times it */
 };
 
 /* Memory that waits in connections (requests half read, responses half sent), for one server. */

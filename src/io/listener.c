@@ -99,11 +99,13 @@ static bool is_any_v6(const struct io_sockaddr *sa)
 }
 
 /* Accepted sockets inherit all of these (tcp(7), socket(7)), so accepting costs one call. */
-static bool set_options(int fd, const struct io_sockaddr *sa)
+static bool set_options(int fd, const struct io_sockaddr *sa, bool reuse_port)
 {
     if (sa->any.sa_family == AF_UNIX)
         return fchmod(fd, 0600) == 0; /* Linux: the mode of the file that bind will make */
     if (sa->any.sa_family == AF_INET6 && !set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !is_any_v6(sa)))
+        return false;
+    if (reuse_port && !set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1))
         return false;
     return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
            set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
@@ -113,12 +115,13 @@ static bool set_options(int fd, const struct io_sockaddr *sa)
 }
 
 /* The listening descriptor, or minus an errno. */
-static int open_listening(const struct io_sockaddr *sa)
+static int open_listening(const struct io_sockaddr *sa, bool reuse_port)
 {
     int fd = socket(sa->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (set_options(fd, sa) && bind(fd, &sa->any, sa->len) == 0 && listen(fd, BACKLOG) == 0)
+    if (set_options(fd, sa, reuse_port) && bind(fd, &sa->any, sa->len) == 0 &&
+        listen(fd, BACKLOG) == 0)
         return fd;
     int errnum = errno;
     close(fd);
@@ -140,7 +143,7 @@ static enum rc open_unix(struct io_listener *l, const struct io_sockaddr *sa, st
 {
     const char *path = sa->un.sun_path;
     struct stat st;
-    int fd = open_listening(sa);
+    int fd = open_listening(sa, false);
     if (fd == -EADDRINUSE) {
         if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
             return err_set(err, RC_EXISTS,
@@ -148,7 +151,7 @@ static enum rc open_unix(struct io_listener *l, const struct io_sockaddr *sa, st
                            "away, or choose another path",
                            path);
         if (is_stale(sa) && unlink(path) == 0)
-            fd = open_listening(sa);
+            fd = open_listening(sa, false);
     }
     if (fd < 0)
         return listen_fail(l, -fd, err);
@@ -166,11 +169,11 @@ static bool not_here(int fd)
 }
 
 /* "::" on a kernel without IPv6 still means any address, of those there are. */
-static int open_any_v4(const struct io_sockaddr *any_v6)
+static int open_any_v4(const struct io_sockaddr *any_v6, bool reuse_port)
 {
     struct io_sockaddr sa = {.len = sizeof(sa.in)};
     sa.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = any_v6->in6.sin6_port};
-    return open_listening(&sa);
+    return open_listening(&sa, reuse_port);
 }
 
 static uint16_t bound_port(int fd)
@@ -187,9 +190,9 @@ static enum rc open_tcp(struct io_listener *l, struct io_sockaddr *addrs, size_t
     for (size_t i = 0; i < n; i++) {
         if (l->count > 0)
             io_sockaddr_set_port(&addrs[i], l->port);
-        int fd = open_listening(&addrs[i]);
+        int fd = open_listening(&addrs[i], l->opt.reuse_port);
         if (not_here(fd) && is_any_v6(&addrs[i]))
-            fd = open_any_v4(&addrs[i]);
+            fd = open_any_v4(&addrs[i], l->opt.reuse_port);
         if (not_here(fd)) {
             missing = -fd;
             continue;

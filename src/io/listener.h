@@ -31,6 +31,7 @@ struct io_listener;
 struct io_listener_options {
     struct io_address address;
     struct io_limits limits;
+    bool reuse_port; /* SO_REUSEPORT: others of this user may listen there, too */
     void *arg;
     /* A connection: return the bottom layer of its stack, or NULL to refuse. The layer's below is
      * set for it (io_conn_below(c), if needed earlier). peer ("127.0.0.1:54321", "[::1]:5", "@" of

@@ -2,6 +2,7 @@
  * twenty times as much). One pass over storage both deletes revisions and forgets them in the
  * index; a second compaction that comes meanwhile waits for the pass to end. */
 #include "base/must.h"
+#include "env/metrics.h"
 #include "kv/inner.h"
 #include "kv/range.h"
 #include "wire/kv_codec.h"
@@ -14,9 +15,12 @@ enum etcd_error kv_compact(struct kv *kv, int64_t rev)
         return ETCD_COMPACTED;
     if (rev > kv->revision)
         return ETCD_FUTURE_REV;
-    kv->compacted = rev;
-    if (kv->sweep.target == 0)
+    if (kv->sweep.target == 0) {
         kv->sweep.target = rev;
+        kv->sweep.hashed = true;
+        row_hash_init(&kv->sweep.hash, kv->compacted, rev);
+    }
+    kv->compacted = rev;
     return ETCD_OK;
 }
 
@@ -33,6 +37,7 @@ static void note_delete(struct kv *kv, struct slice key)
     buf_append_u8(&kv->sweep.deletes, (uint8_t)key.n);
     buf_append_slice(&kv->sweep.deletes, key);
     kv->sweep.delete_n++;
+    env_count(kv->env, compacted_keys, 1);
 }
 
 static bool sweep_one(void *arg, struct slice key, struct slice stored)
@@ -54,7 +59,10 @@ static bool sweep_one(void *arg, struct slice key, struct slice stored)
         return false;
     memcpy(kv->sweep.cursor, key.p, REVISION_KEY_LEN);
     kv->sweep.cursor[REVISION_KEY_LEN] = 't' + 1; /* behind this revision, tombstone or not */
-    if (index_may_drop(kv->index, pair.key, rev, kv->sweep.target)) {
+    bool drop = index_may_drop(kv->index, pair.key, rev, kv->sweep.target);
+    if (kv->sweep.hashed)
+        row_hash_add(&kv->sweep.hash, key, encoded, !drop);
+    if (drop) {
         index_drop(kv->index, pair.key, rev);
         note_delete(kv, key);
     }
@@ -69,6 +77,9 @@ bool kv_sweep_is_pinned(const struct kv *kv)
 {
     list_each (item, &kv->pins)
         if (CONTAINER_OF(item, struct kv_range, pin)->at < kv->sweep.target)
+            return true;
+    list_each (item, &kv->hashing)
+        if (CONTAINER_OF(item, struct kv_hash, link)->rows.compacted < kv->sweep.target)
             return true;
     return false;
 }

@@ -17,6 +17,7 @@ struct history_run {
     uint32_t n;
     uint32_t cap;
     uint32_t newest; /* where the newest generation begins */
+    uint32_t bases;  /* records that are one */
     struct record r[];
 };
 
@@ -104,10 +105,7 @@ uint64_t history_revisions(const struct history *h)
 {
     if (is_inline(h))
         return 1;
-    uint64_t n = 0;
-    for (uint32_t i = 0; h->run && i < h->run->n; i++)
-        n += h->run->r[h->run->head + i].kind != RECORD_BASE;
-    return n;
+    return h->run ? h->run->n - h->run->bases : 0;
 }
 
 static size_t run_bytes(uint32_t cap)
@@ -133,6 +131,7 @@ static void run_resize(struct history *h, uint32_t cap)
         must(old->n <= cap);
         run->n = old->n;
         run->newest = old->newest - old->head;
+        run->bases = old->bases;
         memcpy(run->r, old->r + old->head, old->n * sizeof(struct record));
         free(h->run);
     }
@@ -159,6 +158,7 @@ static void run_append(struct history_run *run, struct record r)
     must(run_end(run) < run->cap);
     run->r[run_end(run)] = r;
     run->n++;
+    run->bases += r.kind == RECORD_BASE;
 }
 
 void history_put(struct history *h, struct revision rev, uint32_t size)
@@ -338,6 +338,7 @@ bool history_may_drop(const struct history *h, struct revision rev, int64_t c)
 static void run_remove(struct history_run *run, uint32_t i)
 {
     must(i >= run->head && i < run_end(run));
+    run->bases -= run->r[i].kind == RECORD_BASE;
     memmove(&run->r[run->head + 1], &run->r[run->head], (i - run->head) * sizeof(struct record));
     run->head++;
     run->n--;
@@ -366,6 +367,7 @@ static void drop_put(struct history_run *run, uint32_t i)
     if (!ends && run->r[i + 1].kind == RECORD_PUT) {
         run->r[i] = based ? base_of(run->r[g.begin].main, base_gone(&run->r[g.begin]) + 1)
                           : base_of(run->r[i].main, 1);
+        run->bases++;
     } else {
         /* The last revision of a living key may only go with the key. */
         must(!ends || g.begin == run->head);
@@ -450,6 +452,10 @@ void history_check(const struct history *h)
     if (!run)
         return;
     must(run->n >= 2 && run_end(run) <= run->cap);
+    uint32_t bases = 0;
+    for (uint32_t i = run->head; i < run_end(run); i++)
+        bases += run->r[i].kind == RECORD_BASE;
+    must(bases == run->bases);
     struct generation g = generation_newest(run);
     generation_check(run, g);
     while (g.begin > run->head) {

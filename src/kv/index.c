@@ -10,7 +10,6 @@
 
 struct index {
     struct tree tree;
-    uint64_t revisions;
 };
 
 struct index *index_new(void)
@@ -59,7 +58,6 @@ static enum rc apply_at(struct index *x, const struct place *p, const struct cha
     if (rc != RC_OK)
         return rc;
     tree_update(&x->tree, p, weight, heap);
-    x->revisions++;
     return RC_OK;
 }
 
@@ -73,7 +71,6 @@ static enum rc apply(struct index *x, struct slice key, const struct change *c)
     if (rc != RC_OK)
         return rc;
     tree_insert(&x->tree, &p, key, h);
-    x->revisions++;
     return RC_OK;
 }
 
@@ -130,8 +127,6 @@ void index_drop(struct index *x, struct slice key, struct revision rev)
     size_t heap = history_heap(&e->history);
     if (!history_drop(&e->history, rev))
         return;
-    must(x->revisions > 0);
-    x->revisions--;
     tree_update(&x->tree, &p, weight, heap);
     if (history_empty(&e->history))
         tree_remove(&x->tree, &p);
@@ -156,7 +151,7 @@ static bool before_end(const struct index_range *r, struct slice key)
     return r->open_end || slice_cmp(key, r->to) < 0;
 }
 
-/* What is alive now in front of the range, and in front of its end. */
+/* The weight of what stands in front of the range, and in front of its end. */
 static void range_ranks(const struct index *x, const struct index_range *r, struct weight *from,
                         struct weight *to)
 {
@@ -179,12 +174,29 @@ uint64_t index_count(const struct index *x, const struct index_range *r, int64_t
         struct index_hit hit;
         index_iter_init(&it, x, r, at);
         while (index_iter_next(&it, &hit))
-            weight_add(&sum, (struct weight){1, hit.size});
+            weight_add(&sum, (struct weight){.keys = 1, .bytes = hit.size});
         index_iter_fini(&it);
     }
     if (bytes)
         *bytes = sum.bytes;
     return sum.keys;
+}
+
+void index_weigh(const struct index *x, const struct index_range *r, struct index_weight *out)
+{
+    struct weight from;
+    struct weight to;
+    range_ranks(x, r, &from, &to);
+    to = weight_minus(to, from);
+    *out = (struct index_weight){to.keys, to.bytes, to.revisions};
+}
+
+bool index_seek(const struct index *x, struct slice from, struct slice *key)
+{
+    const struct entry *e = tree_seek(&x->tree, from);
+    if (e)
+        *key = entry_key(e);
+    return e != NULL;
 }
 
 enum rc index_nth(const struct index *x, const struct index_range *r, uint64_t i,
@@ -278,12 +290,12 @@ void index_stats(const struct index *x, struct index_stats *out)
 {
     *out = (struct index_stats){.keys = x->tree.keys,
                                 .alive = x->tree.total.keys,
-                                .revisions = x->revisions,
+                                .revisions = x->tree.total.revisions,
                                 .heap_bytes = x->tree.heap_bytes + heap_cost(sizeof(*x))};
 }
 
 void index_check(const struct index *x)
 {
     tree_check(&x->tree);
-    must(x->revisions >= x->tree.keys);
+    must(x->tree.total.revisions >= x->tree.keys);
 }

@@ -1,9 +1,9 @@
 /* index - every key and its revisions, in a counted B+tree in memory.
  *
- * Each node keeps, for every subtree, how many keys are alive now and how many bytes their
- * encoded KeyValues take; so `count`, `limit … more` and "what fills the quota" at the current
- * revision are O(log n) (docs/ARCHITECTURE.md, Storage). Values are not here: a revision leads to
- * them in storage.
+ * Each node keeps, for every subtree, how many keys are alive now, how many bytes their
+ * encoded KeyValues take, and how many revisions there are; so `count`, `limit … more` and "what
+ * fills the quota" at the current revision are O(log n) (docs/ARCHITECTURE.md, Storage). Values are
+ * not here: a revision leads to them in storage.
  *
  * A key's history is etcd's keyIndex: generations, each from a creation to a tombstone. Of the
  * generation that compaction has eaten into, the creation revision and the number of dropped
@@ -75,6 +75,17 @@ MUST_USE enum rc index_get(const struct index *x, struct slice key, int64_t at,
  * O(log n) for INDEX_NOW, else a walk. */
 uint64_t index_count(const struct index *x, const struct index_range *r, int64_t at,
                      uint64_t *bytes);
+
+/* What a range holds, O(log n). */
+struct index_weight {
+    uint64_t keys;      /* alive now, … */
+    uint64_t bytes;     /* … of their encoded KeyValues */
+    uint64_t revisions; /* of all its keys, also of those deleted: what compaction has left */
+};
+void index_weigh(const struct index *x, const struct index_range *r, struct index_weight *out);
+/* The first key at or behind from that has any revision, alive or not; valid until the index
+ * changes. */
+bool index_seek(const struct index *x, struct slice from, struct slice *key);
 
 /* Walk the keys alive at `at` in key order. The index may change between calls of next, also
  * drop the key last returned: the walk goes on behind it. `r` is copied by reference: its slices

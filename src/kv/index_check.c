@@ -9,6 +9,11 @@ struct checker {
     uint64_t keys;
 };
 
+static bool same(struct weight a, struct weight b)
+{
+    return a.keys == b.keys && a.bytes == b.bytes && a.revisions == b.revisions;
+}
+
 static struct weight check_leaf(struct checker *k, const struct leaf *leaf, struct slice low)
 {
     must(leaf->prev == k->previous);
@@ -47,7 +52,7 @@ static struct weight check_node(struct checker *k, union child node, unsigned de
         must(!k->any || i == 0 || slice_cmp(k->below, bound) < 0);
         struct weight w =
             check_node(k, inner->child[i], depth - 1, bound, edge && i + 1 == inner->n);
-        must(w.keys == inner->weight[i].keys && w.bytes == inner->weight[i].bytes);
+        must(same(w, inner->weight[i]));
         weight_add(&sum, w);
     }
     return sum;
@@ -59,7 +64,7 @@ void tree_check(const struct tree *t)
     must(t->depth <= TREE_DEPTH_MAX);
     must(t->depth == 0 || t->root.inner->n >= 2);
     struct weight w = check_node(&k, t->root, t->depth, (struct slice){0}, true);
-    must(w.keys == t->total.keys && w.bytes == t->total.bytes);
+    must(same(w, t->total));
     must(k.keys == t->keys);
     must(k.previous == t->last && !t->last->next);
     /* An empty tree is one empty leaf; any other has no empty node. */

@@ -208,6 +208,15 @@ struct weight tree_rank(const struct tree *t, struct slice key)
     return w;
 }
 
+const struct entry *tree_seek(const struct tree *t, struct slice key)
+{
+    struct place p;
+    tree_find(t, key, &p);
+    if (p.at < p.leaf->keys.n)
+        return p.leaf->keys.of[p.at];
+    return p.leaf->next ? p.leaf->next->keys.of[0] : NULL;
+}
+
 const struct entry *tree_select(const struct tree *t, uint64_t rank)
 {
     if (rank >= t->total.keys)

@@ -1,6 +1,6 @@
 /* index_tree - the nodes of the index: a counted B+tree of keys with their histories.
  *
- * Leaves hold the entries; inner nodes hold, beside each child, what is alive below it.
+ * Leaves hold the entries; inner nodes hold, beside each child, the weight of what is below it.
  *
  * Fill: a node has at least NODE_MIN items, but for the root and the right edge. A node that is
  * full is halved, at the right edge left full instead: so keys that come in order leave full nodes
@@ -15,10 +15,12 @@
 #define NODE_JOIN_MAX  48
 #define TREE_DEPTH_MAX 12 /* inner nodes on a way down: more than 2^48 keys need */
 
-/* What is alive: keys, and the bytes of their encoded KeyValues. */
+/* What is alive: keys, and the bytes of their encoded KeyValues; and the revisions of all keys,
+ * alive or not. */
 struct weight {
     uint64_t keys;
     uint64_t bytes;
+    uint64_t revisions;
 };
 
 struct leaf {
@@ -69,8 +71,10 @@ void tree_remove(struct tree *t, const struct place *p);
 /* The entry's history changed: what it weighed and what it took on the heap before. */
 void tree_update(struct tree *t, const struct place *p, struct weight before, size_t heap_before);
 
-/* What is alive before key. */
+/* The weight of what stands before key. */
 struct weight tree_rank(const struct tree *t, struct slice key);
+/* The first entry at or behind key; NULL: none. */
+const struct entry *tree_seek(const struct tree *t, struct slice key);
 /* The alive entry with `rank` alive ones before it; NULL past the end. */
 const struct entry *tree_select(const struct tree *t, uint64_t rank);
 
@@ -78,7 +82,8 @@ void tree_check(const struct tree *t);
 
 static inline struct weight entry_weight(const struct entry *e)
 {
-    return (struct weight){history_alive(&e->history), history_size(&e->history)};
+    return (struct weight){history_alive(&e->history), history_size(&e->history),
+                           history_revisions(&e->history)};
 }
 
 static inline struct entry *place_entry(const struct place *p)
@@ -91,11 +96,12 @@ static inline void weight_add(struct weight *w, struct weight d)
 {
     w->keys += d.keys;
     w->bytes += d.bytes;
+    w->revisions += d.revisions;
 }
 
 static inline struct weight weight_minus(struct weight a, struct weight b)
 {
-    return (struct weight){a.keys - b.keys, a.bytes - b.bytes};
+    return (struct weight){a.keys - b.keys, a.bytes - b.bytes, a.revisions - b.revisions};
 }
 
 #endif

@@ -3,9 +3,17 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "kv/inner.h"
+#include "kv/watch_inner.h"
 #include "wire/kv_codec.h"
 
 #include <stdlib.h>
+
+static void no_leases(void *arg, struct slice key, int64_t lease)
+{
+    (void)arg;
+    (void)key;
+    (void)lease;
+}
 
 struct kv *kv_new(struct env *env, struct storage *storage)
 {
@@ -18,6 +26,9 @@ struct kv *kv_new(struct env *env, struct storage *storage)
     kv->compacted = -1;
     kv->swept = -1;
     list_init(&kv->pins);
+    kv_on_lease(kv, no_leases, NULL);
+    watches_init(&kv->watches, env);
+    list_init(&kv->hashing);
     return kv;
 }
 
@@ -25,6 +36,7 @@ void kv_free(struct kv *kv)
 {
     if (!kv)
         return;
+    watches_fini(&kv->watches);
     index_free(kv->index);
     ring_fini(&kv->ring);
     buf_fini(&kv->sweep.deletes);
@@ -32,9 +44,16 @@ void kv_free(struct kv *kv)
     free(kv);
 }
 
+void kv_on_lease(struct kv *kv, void (*fn)(void *arg, struct slice key, int64_t lease), void *arg)
+{
+    kv->on_lease = fn;
+    kv->on_lease_arg = arg;
+}
+
 struct restore {
     struct kv *kv;
     int64_t last; /* no revision is above it */
+    bool verify;
     enum rc rc;
     struct revision at;
 };
@@ -58,6 +77,8 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
     struct slice encoded = {stored.p, r->rc == RC_OK ? stored.n - STORED_CRC_LEN : 0};
     if (r->rc == RC_OK)
         r->rc = revision_key_parse(key, &r->at, &tombstone);
+    if (r->rc == RC_OK && r->verify)
+        r->rc = stored_value(stored, &encoded);
     if (r->rc == RC_OK && (r->at.main > r->last || codec_key_value_parse(encoded, &pair) != RC_OK))
         r->rc = RC_CORRUPT;
     if (r->rc != RC_OK)
@@ -67,12 +88,13 @@ static bool restore_one(void *arg, struct slice key, struct slice stored)
     else
         r->rc = index_restore_put(r->kv->index, pair.key, r->at, pair.create_revision, pair.version,
                                   size_in_answer(encoded.n));
+    r->kv->on_lease(r->kv->on_lease_arg, pair.key, tombstone ? 0 : pair.lease);
     return r->rc == RC_OK;
 }
 
-enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, struct err *err)
+enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, bool verify, struct err *err)
 {
-    struct restore r = {.kv = kv, .last = marks->revision};
+    struct restore r = {.kv = kv, .last = marks->revision, .verify = verify};
     enum rc rc = storage_scan(kv->storage, TABLE_KEY, (struct slice){0}, restore_one, &r);
     if (rc == RC_OK)
         rc = r.rc;
@@ -120,6 +142,8 @@ void kv_end(struct kv *kv)
     must(kv->open);
     kv->revision = kv_open_revision(kv);
     kv->open = false;
+    if (kv->sub > 0)
+        watches_notify(kv, (size_t)kv->sub);
 }
 
 static struct revision next_revision(struct kv *kv)
@@ -134,6 +158,7 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
 {
     struct index_hit before;
     bool alive = index_get(kv->index, key, INDEX_NOW, &before) == RC_OK;
+    heat_note(&kv->heat, key);
     struct revision rev = next_revision(kv);
     struct pb_key_value pair = {.key = key,
                                 .create_revision = alive ? before.create.main : rev.main,
@@ -147,11 +172,13 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
     codec_key_value_store(at, &pair);
     ring_seal_last(&kv->ring);
     index_put(kv->index, key, rev, size);
+    kv->on_lease(kv->on_lease_arg, key, lease);
 }
 
 static void delete_one(struct kv *kv, struct slice key)
 {
     struct revision rev = next_revision(kv);
+    heat_note(&kv->heat, key);
     struct pb_key_value pair = {.key = key};
     size_t len = codec_key_value_len(&pair);
     uint8_t *at = ring_push(&kv->ring, rev, true, (uint32_t)len);
@@ -159,6 +186,7 @@ static void delete_one(struct kv *kv, struct slice key)
     ring_seal_last(&kv->ring);
     enum rc rc = index_tombstone(kv->index, key, rev);
     must(rc == RC_OK);
+    kv->on_lease(kv->on_lease_arg, key, 0);
 }
 
 /* The index range of a key and range_end that is not empty. */
@@ -271,6 +299,7 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out)
 {
     must(!kv->open && !kv->flush_out);
     kv->flush_out = true;
+    heat_turn(&kv->heat, env_now_ns(kv->env));
     kv->flushing = kv->ring.n;
     kv->flushing_revision = kv->revision;
     for (size_t i = 0; i < kv->ring.n; i++) {
@@ -304,6 +333,9 @@ void kv_flush_done(struct kv *kv)
     kv->flushing = 0;
     buf_clear(&kv->sweep.out);
     if (kv->sweep.last) {
+        if (kv->sweep.hashed)
+            kv_hash_remember(kv, row_hash_end(&kv->sweep.hash));
+        kv->sweep.hashed = false;
         kv->swept = kv->sweep.target;
         kv->sweep.last = kv->sweep.scanned = false;
         kv->sweep.target = kv->compacted > kv->swept ? kv->compacted : 0;
@@ -322,10 +354,16 @@ size_t kv_unflushed_ops(const struct kv *kv)
     return kv->ring.n - kv->flushing + kv->sweep.delete_n;
 }
 
+static bool hash_waits(const struct kv *kv)
+{
+    return !list_empty(&kv->hashing) &&
+           CONTAINER_OF(kv->hashing.next, struct kv_hash, link)->rows.revision > kv->flushed;
+}
+
 bool kv_flush_urgent(const struct kv *kv)
 {
     return kv->sweep.delete_n > 0 || (kv->sweep.scanned && !kv->sweep.last) ||
-           (kv->sweep.target > kv->flushed && !kv_sweep_is_pinned(kv));
+           (kv->sweep.target > kv->flushed && !kv_sweep_is_pinned(kv)) || hash_waits(kv);
 }
 
 void kv_stats(const struct kv *kv, struct kv_stats *out)
@@ -334,6 +372,12 @@ void kv_stats(const struct kv *kv, struct kv_stats *out)
     index_stats(kv->index, &out->index);
     for (const struct list *p = kv->pins.next; p != &kv->pins; p = p->next)
         out->pins++;
+}
+
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max)
+{
+    heat_turn(&kv->heat, env_now_ns(kv->env));
+    return heat_hottest(&kv->heat, out, max);
 }
 
 void kv_check(const struct kv *kv)

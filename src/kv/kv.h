@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "env/env.h"
+#include "kv/heat.h"
 #include "kv/index.h"
 #include "kv/ring.h"
 #include "kv/storage.h"
@@ -26,14 +27,19 @@ struct kv;
 struct kv *kv_new(struct env *env, struct storage *storage);
 void kv_free(struct kv *kv);
 
+/* Say of each key that is put or deleted, also while restoring, which lease its pair names from now
+ * on (0: none). Set once, first; fn must not touch the key space. */
+void kv_on_lease(struct kv *kv, void (*fn)(void *arg, struct slice key, int64_t lease), void *arg);
+
 /* What a flush keeps beside the revisions. */
 struct kv_marks {
     int64_t revision;  /* current */
     int64_t compacted; /* scheduled compaction: reads below it are refused; -1: never */
     int64_t swept;     /* the compaction whose sweep is finished; -1: none */
 };
-/* Rebuild the index from storage. */
-MUST_USE enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, struct err *err);
+/* Rebuild the index from storage; verify: judge every value by its CRC, too. */
+MUST_USE enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, bool verify,
+                            struct err *err);
 void kv_marks(const struct kv *kv, struct kv_marks *out); /* of the flush just begun */
 
 /* The revision that reads see: of a transaction in progress, once it has changed something, the
@@ -45,7 +51,7 @@ void kv_begin(struct kv *kv);
 void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease);
 /* Delete every key alive in [key, range_end) as etcd reads the pair; returns how many. */
 int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end);
-void kv_end(struct kv *kv);
+void kv_end(struct kv *kv); /* tells those who watch (watch.h) */
 
 /* The encoded KeyValue of a key now; valid until the next change or flush. */
 MUST_USE enum rc kv_get(struct kv *kv, struct slice key, struct slice *encoded);
@@ -74,7 +80,7 @@ void kv_flush_begin(struct kv *kv, struct kv_flush *out); /* appends to out */
 void kv_flush_done(struct kv *kv);
 size_t kv_unflushed_bytes(const struct kv *kv);
 size_t kv_unflushed_ops(const struct kv *kv); /* those not in a flush that is out */
-bool kv_flush_urgent(const struct kv *kv);    /* a sweep waits for a flush to go on or to end */
+bool kv_flush_urgent(const struct kv *kv);    /* a sweep or hash waits for a flush */
 
 /* ---- Compaction ---- */
 
@@ -93,6 +99,8 @@ struct kv_stats {
     size_t pins;
 };
 void kv_stats(const struct kv *kv, struct kv_stats *out);
+/* The prefixes that change most (heat.h); returns how many. */
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max);
 void kv_check(const struct kv *kv);
 
 /* etcd's reading of a key and its range_end: none: the one key; "\0": everything from key on. */

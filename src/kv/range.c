@@ -515,6 +515,20 @@ enum rc kv_range_read(struct kv_range *r, struct buf *out, size_t max)
     return rc == RC_OK && r->state == RANGE_DONE ? RC_END : rc;
 }
 
+enum rc kv_range_read_pairs(struct kv_range *r, struct buf *out, size_t want)
+{
+    size_t enough = out->n + want;
+    r->stored = (struct slice){0};
+    enum rc rc = find_ahead(r);
+    while (rc == RC_OK && r->left > 0 && out->n < enough) {
+        rc = next_pair(r);
+        r->state = RANGE_PAIR;
+        if (rc == RC_OK)
+            rc = read_pair(r, out, SIZE_MAX);
+    }
+    return rc == RC_OK && r->left == 0 ? RC_END : rc;
+}
+
 void kv_range_pin(struct kv_range *r)
 {
     if (!r->pinned)

@@ -74,6 +74,11 @@ MUST_USE enum etcd_error kv_range_open(struct kv *kv, const struct pb_range_requ
  * storage gave something else than the index promised. */
 MUST_USE enum rc kv_range_read(struct kv_range *r, struct buf *out, size_t max);
 
+/* The same, but whole pairs until there are `want` bytes or more, and without what stands behind
+ * them (codec_range_tail of more and count). RC_END: there are no further pairs. Not to be mixed
+ * with kv_range_read. */
+MUST_USE enum rc kv_range_read_pairs(struct kv_range *r, struct buf *out, size_t want);
+
 /* Keep the revision readable until close: for answers that are not read at once. */
 void kv_range_pin(struct kv_range *r);
 size_t kv_range_held(const struct kv_range *r); /* bytes of heap that it keeps until close */

@@ -105,21 +105,24 @@ void ring_seal_last(struct ring *r)
     store_u32(e->bytes + e->key_len + e->value_len, crc32c(0, ring_entry_value(e)));
 }
 
-const struct ring_entry *ring_find(const struct ring *r, struct revision rev)
+size_t ring_from(const struct ring *r, struct revision rev)
 {
     size_t lo = 0;
     size_t hi = r->n;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int c = revision_cmp(slot(r, mid)->rev, rev);
-        if (c == 0)
-            return slot(r, mid);
-        if (c < 0)
+        if (revision_cmp(slot(r, mid)->rev, rev) < 0)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return NULL;
+    return lo;
+}
+
+const struct ring_entry *ring_find(const struct ring *r, struct revision rev)
+{
+    size_t i = ring_from(r, rev);
+    return i < r->n && revision_cmp(slot(r, i)->rev, rev) == 0 ? slot(r, i) : NULL;
 }
 
 const struct ring_entry *ring_at(const struct ring *r, size_t i)

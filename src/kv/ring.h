@@ -45,6 +45,9 @@ void ring_seal_last(struct ring *r);
 /* The entry of that revision, or NULL. */
 const struct ring_entry *ring_find(const struct ring *r, struct revision rev);
 
+/* Which entry is the first at or after that revision; r->n if there is none. */
+size_t ring_from(const struct ring *r, struct revision rev);
+
 /* The i-th oldest entry, i < r->n. */
 const struct ring_entry *ring_at(const struct ring *r, size_t i);
 

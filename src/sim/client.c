@@ -41,10 +41,17 @@ static struct slice value_of(struct rng *rng, uint64_t next, struct arena *a)
     return slice_of(p, n);
 }
 
+int64_t client_lease(struct rng *rng)
+{
+    int64_t id = (int64_t)rng_between(rng, 1, CLIENT_LEASES);
+    return id == 1 ? -1 : id;
+}
+
 static struct pb_put_request random_put(struct rng *rng, uint64_t next, struct arena *a)
 {
     return (struct pb_put_request){.key = random_key(rng, a),
                                    .value = value_of(rng, next, a),
+                                   .lease = rng_chance(rng, 200000) ? client_lease(rng) : 0,
                                    .prev_kv = rng_chance(rng, 300000)};
 }
 
@@ -74,7 +81,7 @@ void client_range(struct rng *rng, int64_t revision, int64_t compacted, struct a
 static struct pb_compare random_compare(struct rng *rng, int64_t revision, struct arena *a)
 {
     struct pb_compare c = {.result = (int32_t)rng_below(rng, 4),
-                           .target = (int32_t)rng_below(rng, 3),
+                           .target = (int32_t)rng_below(rng, 4),
                            .key = random_key(rng, a)};
     int64_t near = (int64_t)rng_between(rng, 0, (uint64_t)revision + 1);
     if (c.target == PB_COMPARE_TARGET_VERSION) {
@@ -83,6 +90,10 @@ static struct pb_compare random_compare(struct rng *rng, int64_t revision, struc
     } else if (c.target == PB_COMPARE_TARGET_CREATE) {
         c.target_union_case = PB_TARGET_CREATE_REVISION;
         c.create_revision = near;
+    } else if (c.target == PB_COMPARE_TARGET_VALUE) { /* values are told apart elsewhere */
+        c.target = PB_COMPARE_TARGET_LEASE;
+        c.target_union_case = PB_TARGET_LEASE;
+        c.lease = rng_chance(rng, 500000) ? client_lease(rng) : 0;
     } else {
         c.target_union_case = PB_TARGET_MOD_REVISION;
         c.mod_revision = near;
@@ -129,10 +140,25 @@ static void random_ops(struct rng *rng, uint64_t next, struct arena *a, struct p
     }
 }
 
+static uint32_t lease_write(struct rng *rng, struct buf *out)
+{
+    if (rng_chance(rng, 700000)) {
+        const struct pb_lease_grant_request grant = {.id = client_lease(rng),
+                                                     .ttl = (int64_t)rng_between(rng, 1, 4)};
+        wire_encode(&wire_lease_grant_request, &grant, out);
+        return RAFT_REQUEST_LEASE_GRANT;
+    }
+    const struct pb_lease_revoke_request revoke = {.id = client_lease(rng)};
+    wire_encode(&wire_lease_revoke_request, &revoke, out);
+    return RAFT_REQUEST_LEASE_REVOKE;
+}
+
 uint32_t client_write(struct rng *rng, uint64_t next, int64_t revision, int64_t compacted,
                       struct arena *a, struct buf *out)
 {
     uint64_t kind = rng_below(rng, 100);
+    if (kind < 4)
+        return lease_write(rng, out);
     if (kind < 60) {
         struct pb_put_request put = random_put(rng, next, a);
         wire_encode(&wire_put_request, &put, out);

@@ -80,6 +80,22 @@ static enum etcd_error ask_model(struct judge *j, const struct raft_request *r,
         *message = &wire_txn_response;
         *response = out;
         *header = out->header;
+    } else if (r->field == RAFT_REQUEST_LEASE_GRANT) {
+        struct pb_lease_grant_request grant;
+        struct pb_lease_grant_response *out = arena_zalloc(a, sizeof(*out));
+        rc = wire_decode(&wire_lease_grant_request, r->body, a, &grant);
+        e = model_grant(&j->model, &grant, j->applied + 1, a, out);
+        *message = &wire_lease_grant_response;
+        *response = out;
+        *header = out->header;
+    } else if (r->field == RAFT_REQUEST_LEASE_REVOKE) {
+        struct pb_lease_revoke_request revoke;
+        struct pb_lease_revoke_response *out = arena_zalloc(a, sizeof(*out));
+        rc = wire_decode(&wire_lease_revoke_request, r->body, a, &revoke);
+        e = model_revoke(&j->model, &revoke, a, out);
+        *message = &wire_lease_revoke_response;
+        *response = out;
+        *header = out->header;
     } else {
         struct pb_compaction_request c;
         struct pb_compaction_response *out = arena_zalloc(a, sizeof(*out));
@@ -93,6 +109,31 @@ static enum etcd_error ask_model(struct judge *j, const struct raft_request *r,
     return e;
 }
 
+/* Entries of the server's own, about leases: nobody waits for an answer. */
+static bool is_unanswered(uint32_t field)
+{
+    return field == RAFT_REQUEST_LEASE_EXPIRE || field == RAFT_REQUEST_LEASE_REMAINING;
+}
+
+static uint64_t granted_by(const struct model *m, int64_t id)
+{
+    const struct model_lease *l = model_lease_find(m, id);
+    return l ? l->granted : 0;
+}
+
+static const char *judge_unanswered(struct judge *j, const struct raft_request *r,
+                                    const struct state_reply *reply)
+{
+    struct pb_lease_expire_request ends = {0};
+    if (r->field == RAFT_REQUEST_LEASE_EXPIRE &&
+        wire_decode(&wire_lease_expire_request, r->body, &j->arena, &ends) != RC_OK)
+        return "its leases cannot be read";
+    for (size_t i = 0; i < ends.ids_n; i++)
+        if (granted_by(&j->model, ends.ids[i]) <= ends.as_of)
+            model_expire(&j->model, ends.ids[i]);
+    return reply->error == ETCD_OK && reply->body.n == 0 ? NULL : "there is an answer to nobody";
+}
+
 static const char *judge_first(struct judge *j, const struct raft_request *r,
                                const struct state_reply *reply)
 {
@@ -101,6 +142,8 @@ static const char *judge_first(struct judge *j, const struct raft_request *r,
     struct pb_response_header *header = NULL;
     if (applied_before(j, r->id))
         return "a request was applied twice";
+    if (is_unanswered(r->field))
+        return judge_unanswered(j, r, reply);
     enum etcd_error e = ask_model(j, r, &message, &response, &header);
     if (e != reply->error)
         return "the error is not the model's";

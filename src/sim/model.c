@@ -36,8 +36,7 @@ static struct model_key *find_or_add(struct model *m, struct slice name)
     return &m->keys[at];
 }
 
-/* The version alive at a revision, or NULL. */
-static const struct model_version *alive_at(const struct model_key *k, int64_t at)
+const struct model_version *model_alive(const struct model_key *k, int64_t at)
 {
     const struct model_version *last = NULL;
     for (size_t i = 0; i < k->n && k->v[i].main <= at; i++)
@@ -45,7 +44,7 @@ static const struct model_version *alive_at(const struct model_key *k, int64_t a
     return last && !last->dead ? last : NULL;
 }
 
-static bool in_range(struct slice name, struct slice key, struct slice end)
+bool model_in_range(struct slice name, struct slice key, struct slice end)
 {
     if (end.n == 0)
         return slice_eq(name, key);
@@ -54,13 +53,15 @@ static bool in_range(struct slice name, struct slice key, struct slice end)
     return (end.n == 1 && end.p[0] == 0) || slice_cmp(name, end) < 0;
 }
 
-static void add_version(struct model_key *k, int64_t main, struct slice value, bool dead)
+static void add_version(struct model_key *k, int64_t main, struct slice value, int64_t lease,
+                        bool dead)
 {
-    const struct model_version *before = alive_at(k, INT64_MAX);
+    const struct model_version *before = model_alive(k, INT64_MAX);
     struct model_version v = {.main = main,
                               .create = before ? before->create : main,
                               .version = before ? before->version + 1 : 1,
-                              .dead = dead};
+                              .dead = dead,
+                              .lease = lease};
     buf_append_slice(&v.value, value);
     if (k->n == k->cap) {
         k->cap = k->cap ? k->cap * 2 : 4;
@@ -76,7 +77,8 @@ static struct pb_key_value pair_of(struct arena *a, const struct model_key *k,
                                  .create_revision = v->create,
                                  .mod_revision = v->main,
                                  .version = v->version,
-                                 .value = arena_copy(a, buf_slice(&v->value))};
+                                 .value = arena_copy(a, buf_slice(&v->value)),
+                                 .lease = v->lease};
 }
 
 static struct pb_response_header *header_of(struct arena *a, int64_t revision)
@@ -92,12 +94,12 @@ static void put_at(struct model *m, const struct pb_put_request *r, int64_t at, 
                    struct pb_put_response *out)
 {
     struct model_key *k = find_or_add(m, r->key);
-    const struct model_version *before = alive_at(k, INT64_MAX);
+    const struct model_version *before = model_alive(k, INT64_MAX);
     if (before && r->prev_kv) {
         out->prev_kv = arena_alloc(a, sizeof(*out->prev_kv));
         *out->prev_kv = pair_of(a, k, before);
     }
-    add_version(k, at, r->value, false);
+    add_version(k, at, r->value, r->lease, false);
     out->header = header_of(a, at);
 }
 
@@ -107,12 +109,12 @@ static int64_t delete_at(struct model *m, const struct pb_delete_range_request *
     out->prev_kvs = arena_alloc(a, m->n * sizeof(*out->prev_kvs));
     for (size_t i = 0; i < m->n; i++) {
         struct model_key *k = &m->keys[i];
-        const struct model_version *before = alive_at(k, INT64_MAX);
-        if (!before || !in_range(buf_slice(&k->name), r->key, r->range_end))
+        const struct model_version *before = model_alive(k, INT64_MAX);
+        if (!before || !model_in_range(buf_slice(&k->name), r->key, r->range_end))
             continue;
         if (r->prev_kv)
             out->prev_kvs[out->prev_kvs_n++] = pair_of(a, k, before);
-        add_version(k, at, (struct slice){0}, true);
+        add_version(k, at, (struct slice){0}, 0, true);
         out->deleted++;
     }
     return out->deleted;
@@ -121,6 +123,8 @@ static int64_t delete_at(struct model *m, const struct pb_delete_range_request *
 enum etcd_error model_put(struct model *m, const struct pb_put_request *r, struct arena *a,
                           struct pb_put_response *out)
 {
+    if (r->lease != 0 && !model_lease_find(m, r->lease))
+        return ETCD_LEASE_NOT_FOUND;
     put_at(m, r, ++m->revision, a, out);
     return ETCD_OK;
 }
@@ -140,8 +144,8 @@ static void range_at(const struct model *m, const struct pb_range_request *r, in
     out->kvs = arena_alloc(a, m->n * sizeof(*out->kvs));
     for (size_t i = 0; i < m->n; i++) {
         const struct model_key *k = &m->keys[i];
-        const struct model_version *v = alive_at(k, at);
-        if (!v || !in_range(buf_slice(&k->name), r->key, r->range_end))
+        const struct model_version *v = model_alive(k, at);
+        if (!v || !model_in_range(buf_slice(&k->name), r->key, r->range_end))
             continue;
         out->count++;
         if (r->count_only)
@@ -151,8 +155,10 @@ static void range_at(const struct model *m, const struct pb_range_request *r, in
             continue;
         }
         struct pb_key_value pair = pair_of(a, k, v);
-        if (r->keys_only)
+        if (r->keys_only) { /* etcd 3.7 shows the lease no longer, either */
             pair.value = (struct slice){0};
+            pair.lease = 0;
+        }
         out->kvs[out->kvs_n++] = pair;
     }
 }
@@ -175,14 +181,17 @@ static bool compare_holds(const struct model *m, const struct pb_compare *c)
     const struct model_version *v = NULL;
     for (size_t i = 0; i < m->n; i++)
         if (slice_eq(buf_slice(&m->keys[i].name), c->key))
-            v = alive_at(&m->keys[i], INT64_MAX);
+            v = model_alive(&m->keys[i], INT64_MAX);
     int64_t have = !v                                       ? 0
                    : c->target == PB_COMPARE_TARGET_VERSION ? v->version
                    : c->target == PB_COMPARE_TARGET_CREATE  ? v->create
                                                             : v->main;
-    int64_t want = c->target == PB_COMPARE_TARGET_VERSION  ? c->version
-                   : c->target == PB_COMPARE_TARGET_CREATE ? c->create_revision
-                                                           : c->mod_revision;
+    if (c->target == PB_COMPARE_TARGET_LEASE)
+        have = v ? v->lease : 0;
+    int64_t want = c->target == PB_COMPARE_TARGET_LEASE     ? c->lease
+                   : c->target == PB_COMPARE_TARGET_VERSION ? c->version
+                   : c->target == PB_COMPARE_TARGET_CREATE  ? c->create_revision
+                                                            : c->mod_revision;
     switch (c->result) {
     case PB_COMPARE_RESULT_EQUAL:
         return have == want;
@@ -224,6 +233,10 @@ enum etcd_error model_txn(struct model *m, const struct pb_txn_request *r, struc
         out->succeeded = out->succeeded && compare_holds(m, &r->compare[i]);
     const struct pb_request_op *ops = out->succeeded ? r->success : r->failure;
     size_t n = out->succeeded ? r->success_n : r->failure_n;
+    for (size_t i = 0; i < n; i++)
+        if (ops[i].request_case == PB_OP_PUT && ops[i].request_put->lease != 0 &&
+            !model_lease_find(m, ops[i].request_put->lease))
+            return ETCD_LEASE_NOT_FOUND;
     out->responses = arena_zalloc(a, n * sizeof(*out->responses));
     for (size_t i = 0; i < n; i++)
         txn_op(m, &ops[i], m->revision, &changed, a, &out->responses[out->responses_n++]);
@@ -240,6 +253,63 @@ enum etcd_error model_compact(struct model *m, const struct pb_compaction_reques
     if (r->revision > m->revision)
         return ETCD_FUTURE_REV;
     m->compacted = r->revision;
+    out->header = header_of(a, m->revision);
+    return ETCD_OK;
+}
+
+/* ---- Leases ---- */
+
+static struct model_lease *lease_place(struct model *m, int64_t id)
+{
+    for (size_t i = 0; i < MODEL_LEASES_MAX; i++)
+        if (m->leases[i].id == id)
+            return &m->leases[i];
+    return NULL;
+}
+
+const struct model_lease *model_lease_find(const struct model *m, int64_t id)
+{
+    for (size_t i = 0; i < MODEL_LEASES_MAX; i++)
+        if (m->leases[i].id == id)
+            return &m->leases[i];
+    return NULL;
+}
+
+enum etcd_error model_grant(struct model *m, const struct pb_lease_grant_request *r, uint64_t index,
+                            struct arena *a, struct pb_lease_grant_response *out)
+{
+    if (model_lease_find(m, r->id))
+        return ETCD_LEASE_EXIST;
+    struct model_lease *l = lease_place(m, 0);
+    must(l != NULL);
+    *l = (struct model_lease){r->id, r->ttl, index};
+    *out = (struct pb_lease_grant_response){
+        .header = header_of(a, m->revision), .id = r->id, .ttl = r->ttl};
+    return ETCD_OK;
+}
+
+void model_expire(struct model *m, int64_t id)
+{
+    struct model_lease *l = lease_place(m, id);
+    bool any = false;
+    for (size_t i = 0; l && i < m->n; i++) {
+        const struct model_version *v = model_alive(&m->keys[i], INT64_MAX);
+        if (!v || v->lease != id)
+            continue;
+        add_version(&m->keys[i], m->revision + 1, (struct slice){0}, 0, true);
+        any = true;
+    }
+    m->revision += any;
+    if (l)
+        *l = (struct model_lease){0};
+}
+
+enum etcd_error model_revoke(struct model *m, const struct pb_lease_revoke_request *r,
+                             struct arena *a, struct pb_lease_revoke_response *out)
+{
+    if (!model_lease_find(m, r->id))
+        return ETCD_LEASE_NOT_FOUND;
+    model_expire(m, r->id);
     out->header = header_of(a, m->revision);
     return ETCD_OK;
 }

@@ -18,6 +18,12 @@ static uint64_t sim_now(struct clock *c)
     return CONTAINER_OF(c, struct node, clock)->now_ns;
 }
 
+static uint64_t sim_wall(struct clock *c)
+{
+    const struct node *n = CONTAINER_OF(c, struct node, clock);
+    return n->now_ns + n->wall_ns;
+}
+
 static void on_durable(void *arg, uint64_t index)
 {
     struct node *n = arg;
@@ -135,7 +141,7 @@ enum rc node_start(struct node *n, const struct node_place *place, const struct 
                    struct err *err)
 {
     *n = (struct node){.now_ns = place->now_ns, .storage = place->storage, .events = *events};
-    n->clock = (struct clock){.mono_ns = sim_now, .wall_ns = sim_now};
+    n->clock = (struct clock){.mono_ns = sim_now, .wall_ns = sim_wall};
     sim_workers_init(&n->workers);
     rng_seed(&n->rng, place->seed);
     n->env = (struct env){.clock = &n->clock,

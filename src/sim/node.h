@@ -25,6 +25,7 @@ struct node {
     struct rng rng;
     struct sim_workers workers;
     uint64_t now_ns;
+    uint64_t wall_ns;        /* what the wall clock says beside now_ns: anything */
     struct storage *storage; /* the world's */
     struct node_events events;
     struct wal *wal;

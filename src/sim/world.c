@@ -5,7 +5,12 @@
 #include "kv/map_storage.h"
 #include "sim/client.h"
 #include "sim/judge.h"
+#include "sim/lazy.h"
 #include "sim/node.h"
+#include "sim/promises.h"
+#include "sim/watchers.h"
+#include "state/leases.h"
+#include "state/lessor.h"
 #include "wire/raft_request.h"
 
 #include <stdarg.h>
@@ -15,24 +20,20 @@
 
 #define FLIGHT_MAX       64u  /* requests under way at once */
 #define LAZY_MAX         4u   /* ranges being read piecemeal */
+#define QUIET_S          10u  /* at the end, longer than any lease */
 #define EFFECTS_TO_CRASH 120u /* at most so many disk effects until power is lost */
+
+#define LEASE_CHECKPOINT_NS (900 * (uint64_t)NS_PER_MS) /* leases live a few seconds here */
 
 /* A write under way. It is forgotten, though perhaps not undone, when the node dies. */
 struct flight {
-    uint64_t id; /* 0: free */
+    uint64_t id;                 /* 0: free */
+    struct lessor_proposal *own; /* the lessor's, not a client's */
 };
 
 struct lane_clock {
     uint64_t begin_ns; /* when the lane's next job runs; 0: not decided */
     uint64_t end_ns;   /* when it is done */
-};
-
-/* A range read in pieces while the world goes on, and what it must come to. */
-struct lazy {
-    bool open;
-    struct kv_range range;
-    struct buf got;
-    struct buf want;
 };
 
 struct reading {
@@ -51,6 +52,7 @@ struct world {
     struct storage *storage;
     struct node node;
     struct judge judge;
+    struct watchers watchers;
     uint64_t now_ns;
     uint64_t next_client_ns;
     uint64_t full_until_ns;
@@ -60,6 +62,8 @@ struct world {
     struct lane_clock lanes[LANE_COUNT];
     struct lazy lazies[LAZY_MAX];
     struct reading reading;
+    struct promises promises;
+    bool quiet; /* no clients */
     struct arena arena;
     struct buf scratch;
 };
@@ -97,6 +101,38 @@ static void say(struct world *w, const char *fmt, ...)
     va_end(args);
 }
 
+/* ---- The lessor's entries ---- */
+
+static struct flight *free_flight(struct world *w)
+{
+    for (size_t i = 0; i < FLIGHT_MAX; i++)
+        if (w->flights[i].id == 0)
+            return &w->flights[i];
+    return NULL;
+}
+
+static bool propose_own(void *arg, struct lessor_proposal *p, uint32_t field, struct slice request)
+{
+    struct world *w = arg;
+    struct flight *f = free_flight(w);
+    struct buf entry = {0};
+    if (!f || state_congested(w->node.state))
+        return false;
+    *f = (struct flight){.id = ++w->next_id, .own = p};
+    raft_request_begin(&entry, f->id);
+    raft_request_embed(&entry, field, request);
+    trace(w, 9, entry.n);
+    quorum_propose(w->node.quorum, &entry, f);
+    return true;
+}
+
+static void land_own(struct flight *f, bool applied)
+{
+    struct lessor_proposal *p = f->own;
+    *f = (struct flight){0};
+    p->done(p, applied);
+}
+
 /* ---- What the node says ---- */
 
 static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
@@ -111,10 +147,18 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     const char *wrong = judge_entry(&w->judge, e->index, body, &reply, state_hash(w->node.state));
     if (wrong)
         fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
+    bool told = f && !f->own;
+    wrong = promises_judge(&w->promises, e, &reply, told);
+    if (wrong)
+        fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
     trace(w, 1, e->index ^ state_hash(w->node.state));
     buf_fini(&reply.body);
     if (!f)
         return;
+    if (f->own) {
+        land_own(f, true);
+        return;
+    }
     judge_acknowledge(&w->judge, e->index, kv_revision(state_kv(w->node.state)));
     w->out->acknowledged++;
     f->id = 0;
@@ -124,8 +168,11 @@ static void on_drop(void *arg, void *ctx)
 {
     struct world *w = arg;
     struct flight *f = ctx;
-    f->id = 0;
     trace(w, 2, 0);
+    if (f->own)
+        land_own(f, false);
+    else
+        f->id = 0;
 }
 
 /* ---- Reads ---- */
@@ -164,61 +211,19 @@ static void read_once(struct world *w)
     quorum_read(w->node.quorum, &w->reading.waiter);
 }
 
-static void close_lazy(struct lazy *l)
-{
-    if (l->open)
-        kv_range_close(&l->range);
-    l->open = false;
-    buf_fini(&l->got);
-    buf_fini(&l->want);
-}
-
-static void open_lazy(struct world *w, struct lazy *l)
-{
-    struct kv *kv = state_kv(w->node.state);
-    struct pb_range_request r;
-    struct kv_range whole;
-    client_range(&w->rng, kv_revision(kv), kv_compacted(kv), &w->arena, &r);
-    if (kv_range_open(kv, &r, &whole) != ETCD_OK)
-        return;
-    enum rc rc = kv_range_read(&whole, &l->want, whole.body_len);
-    kv_range_close(&whole);
-    if (rc != RC_END)
-        fail(w, "a range does not end where its length says (%s)", rc_text(rc));
-    l->open = kv_range_open(kv, &r, &l->range) == ETCD_OK;
-    if (l->open)
-        kv_range_pin(&l->range);
-}
-
-/* Some bytes more; at the end the pieces must make the whole. */
-static void read_lazy(struct world *w, struct lazy *l)
-{
-    enum rc rc = kv_range_read(&l->range, &l->got, (size_t)rng_between(&w->rng, 1, 200));
-    if (rc == RC_OK)
-        return;
-    if (rc != RC_END || !slice_eq(buf_slice(&l->got), buf_slice(&l->want)))
-        fail(w, "a range read in pieces differs from the whole (%s, %zu of %zu bytes)", rc_text(rc),
-             l->got.n, l->want.n);
-    close_lazy(l);
-}
-
-static void lazy_step(struct world *w)
+static void read_lazily(struct world *w)
 {
     struct lazy *l = &w->lazies[rng_below(&w->rng, LAZY_MAX)];
-    if (l->open)
-        read_lazy(w, l);
-    else if (rng_chance(&w->rng, 100000))
-        open_lazy(w, l);
+    const char *wrong = lazy_step(l, &w->rng, state_kv(w->node.state), &w->arena);
+    if (wrong)
+        fail(w, "%s", wrong);
 }
 
 /* ---- Writes ---- */
 
 static void write_once(struct world *w)
 {
-    struct flight *f = NULL;
-    for (size_t i = 0; i < FLIGHT_MAX && !f; i++)
-        if (w->flights[i].id == 0)
-            f = &w->flights[i];
+    struct flight *f = free_flight(w);
     if (!f || state_congested(w->node.state))
         return;
     struct kv *kv = state_kv(w->node.state);
@@ -237,12 +242,19 @@ static void write_once(struct world *w)
 
 static void client_step(struct world *w)
 {
+    if (w->quiet) {
+        w->next_client_ns = w->now_ns + NS_PER_S;
+        return;
+    }
     uint64_t burst = rng_chance(&w->rng, 100000) ? rng_below(&w->rng, 20) : 1;
     for (uint64_t i = 0; i < burst; i++)
         write_once(w);
     if (rng_chance(&w->rng, 300000))
         read_once(w);
-    lazy_step(w);
+    if (rng_chance(&w->rng, 100000))
+        promises_renew(&w->promises, &w->rng, state_lessor(w->node.state));
+    read_lazily(w);
+    watchers_step(&w->watchers, &w->rng);
     arena_fini(&w->arena);
     uint64_t gap = rng_chance(&w->rng, 20000) ? 400 * NS_PER_MS : 2 * NS_PER_MS;
     w->next_client_ns = w->now_ns + rng_below(&w->rng, gap);
@@ -252,8 +264,10 @@ static void client_step(struct world *w)
 
 static void forget_life(struct world *w)
 {
+    watchers_end(&w->watchers);
     for (size_t i = 0; i < LAZY_MAX; i++)
-        close_lazy(&w->lazies[i]);
+        lazy_close(&w->lazies[i]);
+    promises_end(&w->promises);
     memset(w->flights, 0, sizeof(w->flights));
     memset(w->lanes, 0, sizeof(w->lanes));
 }
@@ -290,7 +304,8 @@ static void clean_stop(struct world *w)
 {
     say(w, "clean stop");
     for (size_t i = 0; i < LAZY_MAX; i++)
-        close_lazy(&w->lazies[i]);
+        lazy_close(&w->lazies[i]);
+    watchers_end(&w->watchers);
     node_stop(&w->node);
     forget_life(w);
     sim_disk_restart(w->disk);
@@ -309,6 +324,9 @@ static void after_start(struct world *w)
         fail(w, "term %llu after term %llu", (unsigned long long)term,
              (unsigned long long)w->last_term);
     w->last_term = term;
+    lessor_lead(state_lessor(w->node.state),
+                &(struct lessor_ops){
+                    .propose = propose_own, .arg = w, .checkpoint_ns = LEASE_CHECKPOINT_NS});
     if (applied < w->judge.acknowledged)
         fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
              (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
@@ -339,6 +357,7 @@ static void start(struct world *w)
         if (rc == RC_OK && !w->node.stopped && !sim_disk_dead(w->disk)) {
             sim_disk_die_at(w->disk, UINT64_MAX);
             after_start(w);
+            watchers_begin(&w->watchers, state_kv(w->node.state));
             return;
         }
         if (!sim_disk_dead(w->disk)) {
@@ -354,7 +373,7 @@ static void start(struct world *w)
 static void trouble(struct world *w)
 {
     uint64_t effects = sim_disk_effects(w->disk);
-    switch (rng_below(&w->rng, 6)) {
+    switch (rng_below(&w->rng, 8)) {
     case 0:
     case 1:
         sim_disk_die_at(w->disk, effects + rng_between(&w->rng, 1, EFFECTS_TO_CRASH));
@@ -374,6 +393,18 @@ static void trouble(struct world *w)
         w->out->full_disks++;
         say(w, "the disk is full for a while");
         return;
+    case 5:
+        w->node.wall_ns = rng_u64(&w->rng);
+        say(w, "somebody sets the clock");
+        return;
+    case 6: {
+        uint64_t ns = rng_below(&w->rng, 6000 * (uint64_t)NS_PER_MS);
+        w->now_ns += ns;
+        w->next_client_ns += ns; /* they wait in the socket */
+        w->out->pauses++;
+        say(w, "the process stands still");
+        return;
+    }
     default:
         if (w->full_until_ns != 0)
             return;
@@ -465,6 +496,23 @@ static void turn(struct world *w)
     }
 }
 
+/* Without clients every lease must end. */
+static void outlive_leases(struct world *w)
+{
+    uint64_t until = w->now_ns + QUIET_S * (uint64_t)NS_PER_S;
+    w->quiet = true;
+    sim_disk_die_at(w->disk, UINT64_MAX);
+    sim_disk_set_capacity(w->disk, UINT64_MAX);
+    map_storage_set_capacity(w->storage, UINT64_MAX);
+    w->full_until_ns = 0;
+    while (!w->out->failed && w->now_ns < until) {
+        step(w);
+        turn(w);
+    }
+    if (!w->out->failed && leases_count(state_leases(w->node.state)) > 0)
+        fail(w, "a lease whose time is up is still there");
+}
+
 static uint64_t crashes(const struct world_result *r)
 {
     return r->power_losses + r->kills;
@@ -477,6 +525,9 @@ static void live(struct world *w)
     while (!w->out->failed && (w->out->writes < w->opt.ops || crashes(w->out) < w->opt.crashes)) {
         step(w);
         turn(w);
+        const char *wrong = watchers_check(&w->watchers);
+        if (wrong)
+            fail(w, "%s", wrong);
         if (!w->out->failed && rng_chance(&w->rng, 2000))
             trouble(w);
         if (++steps > step_max)
@@ -500,14 +551,21 @@ void world_run(const struct world_options *opt, struct world_result *out)
     w->disk = sim_disk_new(&w->disk_rng);
     w->storage = map_storage_new();
     judge_init(&w->judge);
+    watchers_init(&w->watchers, &w->judge.model);
+    w->promises.now_ns = &w->now_ns;
     start(w);
     live(w);
+    if (!out->failed)
+        outlive_leases(w);
     if (w->node.quorum) {
         sim_disk_die_at(w->disk, 0);
         forget_life(w);
         node_crash(&w->node);
     }
+    out->watched = w->watchers.batches;
+    out->watch_lost = w->watchers.lost;
     out->sim_ns = w->now_ns;
+    out->renewals = w->promises.renewed;
     judge_fini(&w->judge);
     storage_close(w->storage);
     sim_disk_free(w->disk);

@@ -5,6 +5,9 @@
  *     the same state; no request is applied twice;
  *   - every answer is the model's, and every linearizable read sees all that was acknowledged
  *     before it began;
+ *   - no lease ends before the time that its client was promised, whatever the clocks and the
+ *     crashes do, and each ends in the end, its keys with it;
+ *   - every watch sees what watchers.h says;
  *   - nothing is acknowledged that the simulated disk does not durably hold.
  *
  * A seed decides everything: the same seed gives the same trace hash. */
@@ -39,6 +42,10 @@ struct world_result {
     uint64_t undone_commits;
     uint64_t replayed; /* entries applied again after a start */
     uint64_t compactions;
+    uint64_t renewals; /* of leases, answered */
+    uint64_t pauses;
+    uint64_t watched;    /* batches of events that watches got */
+    uint64_t watch_lost; /* watches that a compaction ended */
     uint64_t sim_ns;
 };
 

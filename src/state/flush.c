@@ -1,5 +1,7 @@
 /* Applied changes go to storage in batches, one on its way at a time. */
 #include "base/must.h"
+#include "env/metrics.h"
+#include "kv/hash.h"
 #include "state/inner.h"
 #include "state/meta.h"
 
@@ -8,9 +10,11 @@
 static void run(struct job *job)
 {
     struct state *s = CONTAINER_OF(job, struct state, flush.job);
+    uint64_t begun_ns = env_now_ns(s->env);
     s->flush.rc = fault_hit(s->env->faults, "state.flush")
                       ? RC_IO
                       : storage_commit(s->opt.storage, s->flush.batch.ops, s->flush.batch.n);
+    s->flush.ns = env_now_ns(s->env) - begun_ns;
 }
 
 static void submit(struct state *s)
@@ -78,6 +82,7 @@ static void done(struct job *job)
     struct state *s = CONTAINER_OF(job, struct state, flush.job);
     s->flush.out = false;
     if (s->flush.rc == RC_OK) {
+        env_observe_ns(s->env, backend_commit, s->flush.ns);
         committed(s);
         return;
     }
@@ -135,6 +140,7 @@ static bool is_much(const struct state *s)
 bool state_turn(struct state *s)
 {
     bool more = kv_sweep(s->kv);
+    more = kv_hash_turn(s->kv) || more;
     if (s->flush.out || s->flush.retry || s->flush.broken)
         return false; /* the job's end brings the next turn */
     if (is_much(s))

@@ -3,13 +3,6 @@
 #include "base/rd.h"
 #include "base/wr.h"
 
-/* compacted and swept stand under the names that etcd's meta bucket has for them. */
-#define KEY_APPLIED   "applied"
-#define KEY_CONF      "configuration"
-#define KEY_REVISION  "revision"
-#define KEY_COMPACTED "scheduledCompactRev"
-#define KEY_SWEPT     "finishedCompactRev"
-
 static enum rc load_i64(struct storage *storage, const char *key, int64_t *out)
 {
     struct slice v;
@@ -35,7 +28,7 @@ enum rc meta_load(struct storage *storage, struct meta *out, struct err *err)
 {
     struct meta m = {.marks = {.revision = 1, .compacted = -1, .swept = -1}};
     struct slice applied;
-    enum rc rc = storage_get(storage, TABLE_META, SLICE_LIT(KEY_APPLIED), &applied);
+    enum rc rc = storage_get(storage, TABLE_META, SLICE_LIT(META_APPLIED), &applied);
     if (rc == RC_NOT_FOUND) {
         *out = m;
         return RC_OK;
@@ -48,13 +41,13 @@ enum rc meta_load(struct storage *storage, struct meta *out, struct err *err)
         rc = rd_done(&r) == RC_OK ? RC_OK : RC_CORRUPT;
     }
     if (rc == RC_OK)
-        rc = storage_get(storage, TABLE_META, SLICE_LIT(KEY_CONF), &m.conf);
+        rc = storage_get(storage, TABLE_META, SLICE_LIT(META_CONF), &m.conf);
     if (rc == RC_OK)
-        rc = load_i64(storage, KEY_REVISION, &m.marks.revision);
+        rc = load_i64(storage, META_REVISION, &m.marks.revision);
     if (rc == RC_OK)
-        rc = load_i64(storage, KEY_COMPACTED, &m.marks.compacted);
+        rc = load_i64(storage, META_COMPACTED, &m.marks.compacted);
     if (rc == RC_OK)
-        rc = load_i64(storage, KEY_SWEPT, &m.marks.swept);
+        rc = load_i64(storage, META_SWEPT, &m.marks.swept);
     if (rc == RC_OK && contradict(&m.marks))
         rc = RC_CORRUPT;
     if (rc != RC_OK)
@@ -84,9 +77,9 @@ void meta_store(const struct meta *m, struct kv_flush *flush, struct buf *space)
     buf_append_u64(space, (uint64_t)m->marks.swept);
     buf_append_slice(space, m->conf);
     const uint8_t *p = space->p; /* nothing is appended any more: it stays where it is */
-    add(flush, KEY_APPLIED, slice_of(p, 24));
-    add(flush, KEY_REVISION, slice_of(p + 24, 8));
-    add(flush, KEY_COMPACTED, slice_of(p + 32, 8));
-    add(flush, KEY_SWEPT, slice_of(p + 40, 8));
-    add(flush, KEY_CONF, slice_of(p + 48, m->conf.n));
+    add(flush, META_APPLIED, slice_of(p, 24));
+    add(flush, META_REVISION, slice_of(p + 24, 8));
+    add(flush, META_COMPACTED, slice_of(p + 32, 8));
+    add(flush, META_SWEPT, slice_of(p + 40, 8));
+    add(flush, META_CONF, slice_of(p + 48, m->conf.n));
 }

@@ -5,6 +5,19 @@
 
 #include "kv/kv.h"
 
+/* Keys in TABLE_META; as far as etcd's meta and auth buckets have the same, under its names. */
+#define META_APPLIED       "applied" /* index, term, index of the configuration: u64 each */
+#define META_CONF          "configuration"
+#define META_REVISION      "revision"            /* i64, as the next two */
+#define META_COMPACTED     "scheduledCompactRev" /* -1: never */
+#define META_SWEPT         "finishedCompactRev"
+#define META_AUTH_ENABLED  "authEnabled"  /* u64, 0 or 1 */
+#define META_AUTH_REVISION "authRevision" /* u64 */
+
+/* A stored user or role: key a number, big-endian; behind the message its CRC32C. */
+#define AUTH_ROW_KEY_LEN 8
+#define AUTH_ROW_CRC_LEN 4
+
 struct meta {
     uint64_t applied_index; /* 0: a new store */
     uint64_t applied_term;

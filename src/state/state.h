@@ -1,7 +1,7 @@
 /* state - the one replicated state machine.
  *
- * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys, and later
- * leases, users, alarms and members, here and nowhere else, deterministically. Changes gather and
+ * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys, leases, users,
+ * roles and alarms, and later members, here and nowhere else, deterministically. Changes gather and
  * go to storage in batches: one transaction holds them, the applied index with its term, the
  * configuration and the revision, always at the border between two entries (docs/ARCHITECTURE.md,
  * Storage).
@@ -13,6 +13,7 @@
 
 #include "kv/kv.h"
 #include "kv/range.h"
+#include "state/auth.h"
 
 #define STATE_FLUSH_MS        100u         /* at most that long a change waits for its batch */
 #define STATE_FLUSH_OPS       20000u       /* … or until so many wait (ITS#9155), … */
@@ -22,6 +23,8 @@
 #define STATE_REPLY_BYTES_MAX (128u << 20) /* of pairs in the answer to a transaction or delete */
 #define STATE_QUOTA_OVERHEAD  256u /* bytes etcd counts for each pair beside key and value */
 
+struct leases;
+struct lessor;
 struct state;
 
 struct state_options {
@@ -29,7 +32,9 @@ struct state_options {
     struct storage *storage; /* stays the caller's */
     uint64_t cluster_id;
     uint64_t member_id;
-    int64_t quota_bytes; /* <= 0: none */
+    int64_t quota_bytes;   /* <= 0: none */
+    bool verify;           /* judge every stored value when loading */
+    uint64_t token_ttl_ns; /* of simple tokens; 0: tokens are made and known elsewhere */
     void *arg;
     /* The committed configuration, kept with the next batch (quorum_configuration). */
     void (*configuration)(void *arg, uint64_t *index, struct buf *out);
@@ -62,7 +67,8 @@ struct state_reply {
     bool unheard;       /* nobody waits: what is read for the answer alone is left out */
     bool too_large;     /* done, but the answer had no room: body is not all of it */
     enum etcd_error error;
-    struct buf body; /* the encoded response message, when error is ETCD_OK */
+    struct auth_denial denial; /* to ETCD_PERMISSION_DENIED; borrows from the entry or request */
+    struct buf body;           /* the encoded response message, when error is ETCD_OK */
     int64_t sweep; /* not 0: answer only once state_swept of this revision (physical compaction) */
 };
 
@@ -73,6 +79,10 @@ void state_apply(struct state *s, uint64_t index, uint64_t term, struct slice bo
 
 /* A read-only transaction, evaluated now. */
 void state_read_txn(struct state *s, const struct pb_txn_request *r, struct state_reply *reply);
+
+/* A request of the Auth service that changes nothing, answered now. It was let through. */
+void state_read_auth(struct state *s, uint32_t field, struct slice request,
+                     struct state_reply *reply);
 
 /* Would a request that adds so many bytes exceed the quota? Flushed, unflushed and new bytes count.
  */
@@ -92,7 +102,10 @@ bool state_turn(struct state *s);
 MUST_USE enum rc state_sync(struct state *s);
 
 struct kv *state_kv(struct state *s);
+struct leases *state_leases(struct state *s);
+struct lessor *state_lessor(struct state *s);
 uint64_t state_applied(const struct state *s);
+uint64_t state_flushed(const struct state *s); /* the last entry that storage has */
 /* The header of a response made now. */
 struct pb_response_header state_header(const struct state *s, uint64_t raft_term);
 

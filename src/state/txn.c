@@ -6,6 +6,7 @@
  * the answer alone is left out when nobody waits for it, or when there is no room for it. */
 #include "base/must.h"
 #include "base/wr.h"
+#include "env/metrics.h"
 #include "state/check.h"
 #include "state/inner.h"
 #include "wire/kv_codec.h"
@@ -163,8 +164,8 @@ static bool will_exist(const struct judging *j, struct slice key)
 
 static enum etcd_error judge_put(const struct judging *j, const struct pb_put_request *r)
 {
-    if (r->lease != 0)
-        return ETCD_LEASE_NOT_FOUND; /* there are no leases here */
+    if (r->lease != 0 && !leases_find(&j->s->leases, r->lease))
+        return ETCD_LEASE_NOT_FOUND;
     if ((r->ignore_value || r->ignore_lease) && !will_exist(j, r->key))
         return ETCD_KEY_NOT_FOUND;
     return ETCD_OK;
@@ -260,6 +261,8 @@ static enum rc do_put(struct carrying *c, const struct pb_put_request *r,
     }
     kv_put(s->kv, r->key, r->ignore_value ? old.value : r->value,
            r->ignore_lease ? old.lease : r->lease);
+    env_count(s->env, mvcc_puts, 1);
+    env_count(s->env, put_bytes, r->key.n + r->value.n);
     struct pb_response_header h = *header;
     h.revision = kv_revision(s->kv);
     codec_header(&h, out);
@@ -292,6 +295,7 @@ static enum rc do_delete(struct carrying *c, const struct pb_delete_range_reques
     if (r->prev_kv && c->heard && !c->cut)
         rc = kv_each(s->kv, r->key, r->range_end, add_previous, &previous);
     int64_t deleted = kv_delete(s->kv, r->key, r->range_end);
+    env_count(s->env, mvcc_deletes, 1);
     struct pb_response_header h = *header;
     h.revision = kv_revision(s->kv);
     codec_header(&h, out);
@@ -312,6 +316,7 @@ static enum rc do_range(struct carrying *c, const struct pb_range_request *r, st
         return RC_OK;
     if (kv_range_open(c->s->kv, r, &range) != ETCD_OK)
         return RC_CORRUPT; /* it was judged: only storage can have failed */
+    env_count(c->s->env, mvcc_ranges, 1);
     append_revision(out, range.revision);
     if (take_room(c, range.body_len))
         rc = kv_range_read(&range, out, range.body_len);
@@ -390,6 +395,7 @@ static enum rc run_txn(struct carrying *c, const struct pb_txn_request *r,
     if (rc == RC_OK)
         reply->error = judge(&j, r);
     if (rc == RC_OK && reply->error == ETCD_OK) {
+        env_count(c->s->env, mvcc_txns, 1);
         c->path->at = 0;
         rc = do_txn(c, r, &responses);
         struct pb_response_header h = state_header(c->s, reply->raft_term);
@@ -452,6 +458,8 @@ void apply_compaction(struct state *s, const struct pb_compaction_request *r,
     reply->error = kv_compact(s->kv, r->revision);
     if (reply->error != ETCD_OK)
         return;
+    if (s->env->metrics)
+        s->env->metrics->compacted_last = s->env->clock->wall_ns(s->env->clock) / NS_PER_S;
     struct pb_response_header h = state_header(s, reply->raft_term);
     codec_header(&h, &reply->body);
     if (r->physical)

@@ -182,6 +182,8 @@ static enum rc check_owner(struct store *s, MDB_txn *txn, const struct store_opt
     if (code)
         return err_set(err, RC_CORRUPT, "%s: cannot read whose store it is: %s", s->path,
                        mdb_strerror(code));
+    if (opt->any_owner)
+        return RC_OK;
     if (cluster != opt->cluster_id)
         return err_set(err, RC_FOREIGN,
                        "%s belongs to cluster %" PRIx64 ", and this member is of cluster %" PRIx64

@@ -42,6 +42,7 @@ struct store_options {
     uint64_t room_bytes;   /* 0: STORE_ROOM_BYTES */
     uint64_t cluster_id;   /* another's file is RC_FOREIGN */
     uint64_t member_id;    /* the same */
+    bool any_owner;        /* for tools: whosever it is */
     bool adopt_member;     /* take over another member's file of this cluster: a snapshot it sent */
     struct log *log;       /* may be NULL */
     struct faults *faults; /* may be NULL */
@@ -64,6 +65,10 @@ bool store_resident(const struct storage *storage, struct slice value);
  * Every page read once counts (a walk over all at start most of all), so call it after such a walk,
  * and on a timer of some seconds. */
 void store_trim_resident(const struct storage *storage);
+
+/* Write the file anew without its free pages, in its place; nobody may have it open (RC_LOCKED).
+ * Blocking. Only for who wants the disk space back: the store uses free pages again by itself. */
+MUST_USE enum rc store_compact(const char *path, struct err *err);
 
 /* Process-wide, once, at start: a page that the disk cannot give (file cut short while in use, bad
  * sector) arrives as SIGBUS; end the process with one sentence that names the file, status 1. */

@@ -173,6 +173,13 @@ static struct wal_header next_header(struct segments *s)
     };
 }
 
+/* A batch is written: sync it, and note when that began. */
+static enum rc sync_batch(struct segments *s, struct file *f)
+{
+    s->sync_begun_ns = env_now_ns(s->env);
+    return wal_file_sync(s->env, f);
+}
+
 static enum rc fill(struct segments *s, const struct segment *seg, struct batch *b)
 {
     uint8_t block[WAL_HEADER_BYTES + WAL_HEAD_BYTES] = {0}; /* an empty head behind the header */
@@ -181,7 +188,7 @@ static enum rc fill(struct segments *s, const struct segment *seg, struct batch 
     if (rc == RC_OK && b)
         rc = batch_write(b, s->env, seg->file, &seg->header, seg->header.batch, WAL_HEADER_BYTES);
     if (rc == RC_OK)
-        rc = wal_file_sync(s->env, seg->file);
+        rc = sync_batch(s, seg->file);
     return rc;
 }
 
@@ -251,7 +258,7 @@ static enum rc append(struct segments *s, struct segment *seg, struct batch *b, 
 {
     enum rc rc = batch_write(b, s->env, seg->file, &seg->header, s->next_batch, seg->end);
     if (rc == RC_OK)
-        rc = wal_file_sync(s->env, seg->file);
+        rc = sync_batch(s, seg->file);
     if (rc == RC_OK)
         return RC_OK;
     rc = rc == RC_NO_SPACE ? RC_IO : rc;

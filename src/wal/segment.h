@@ -43,6 +43,7 @@ struct segments {
     uint64_t next_batch;
     struct wal_hard_state hard; /* as of the last batch */
     enum rc failed;             /* the first failure that is final */
+    uint64_t sync_begun_ns;     /* of the last batch */
     struct spare spares[SPARES_MAX];
 
     mtx_t *lock;        /* for what follows */

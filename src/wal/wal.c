@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "env/metrics.h"
 #include "wal/read.h"
 #include "wal/recover.h"
 #include "wal/segment.h"
@@ -51,8 +52,9 @@ struct wal {
     struct batch *filling;
     struct batch *flying; /* being written, or waiting for room (then write is not busy) */
 
-    struct task write; /* flying */
-    struct task chore; /* removes segments, prepares a spare */
+    struct task write;                       /* flying */
+    uint64_t write_begun_ns, write_ended_ns; /* of it, on the lane */
+    struct task chore;                       /* removes segments, prepares a spare */
     struct task reset;
     struct term_run reset_to; /* where the log stands after reset */
     bool chore_again;         /* asked for while it was busy */
@@ -379,8 +381,19 @@ static void look_for_room(struct wal *w)
 static void write_run(struct job *job)
 {
     struct task *t = CONTAINER_OF(job, struct task, job);
-    struct segments *s = &t->wal->segments;
-    run_end(t, s->failed ? s->failed : segments_write(s, t->wal->flying, &t->err));
+    struct wal *w = t->wal;
+    struct segments *s = &w->segments;
+    w->write_begun_ns = env_now_ns(w->env);
+    run_end(t, s->failed ? s->failed : segments_write(s, w->flying, &t->err));
+    w->write_ended_ns = env_now_ns(w->env);
+}
+
+static void count_write(const struct wal *w)
+{
+    const struct segments *s = &w->segments;
+    env_count(w->env, wal_write_bytes, batch_body_bytes(w->flying));
+    env_observe_ns(w->env, wal_write, s->sync_begun_ns - w->write_begun_ns);
+    env_observe_ns(w->env, wal_fsync, w->write_ended_ns - s->sync_begun_ns);
 }
 
 static void write_done(struct job *job)
@@ -392,6 +405,7 @@ static void write_done(struct job *job)
         fail(w, t);
         return;
     }
+    count_write(w);
     bool entries = w->flying->entries;
     if (entries)
         w->durable_index = w->flying->last_index;

@@ -94,6 +94,28 @@ enum rc codec_key_value_parse(struct slice in, struct pb_key_value *out)
 }
 
 /*
+ * Event.
+ */
+
+#define EVENTS_FIELD 11
+
+void codec_event(int64_t deleted, struct slice kv, struct slice prev_kv, struct buf *out)
+{
+    size_t kv_len = kv.n + field_u64_len((uint64_t)deleted);
+    size_t len =
+        field_u64_len(deleted != 0) + 1 + varint_len(kv_len) + kv_len + field_bytes_len(prev_kv);
+    uint8_t *p = buf_extend(out, 1 + varint_len(len) + len);
+    *p++ = TAG_BYTES(EVENTS_FIELD);
+    p = store_varint(p, len);
+    p = field_u64_store(p, TAG_VARINT(1), deleted != 0);
+    *p++ = TAG_BYTES(2);
+    p = store_varint(p, kv_len);
+    memcpy(p, kv.p, kv.n);
+    p = field_u64_store(p + kv.n, TAG_VARINT(3), (uint64_t)deleted);
+    field_bytes_store(p, TAG_BYTES(3), prev_kv);
+}
+
+/*
  * Responses.
  */
 

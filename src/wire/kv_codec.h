@@ -30,6 +30,10 @@ uint8_t *codec_range_prefix_store(uint8_t *p, size_t kv_len); /* returns the end
 size_t codec_range_tail_len(bool more, int64_t count);
 void codec_range_tail(bool more, int64_t count, struct buf *out);
 
+/* Field `events` of a WatchResponse with one Event. kv is the stored pair. deleted: 0 for a put, or
+ * the revision of the delete, whose stored pair has none. prev_kv: empty for none. */
+void codec_event(int64_t deleted, struct slice kv, struct slice prev_kv, struct buf *out);
+
 /* As wire_decode of the same message. Borrow from in; fill out only on RC_OK. */
 MUST_USE enum rc codec_range_request_parse(struct slice in, struct pb_range_request *out);
 MUST_USE enum rc codec_put_request_parse(struct slice in, struct pb_put_request *out);

@@ -42,7 +42,10 @@ enum raft_request_field {
     RAFT_REQUEST_CLUSTER_VERSION_SET = 1300,
     RAFT_REQUEST_CLUSTER_MEMBER_ATTR_SET = 1301,
     RAFT_REQUEST_DOWNGRADE_INFO_SET = 1302,
-    RAFT_REQUEST_DOWNGRADE_VERSION_TEST = 9900
+    RAFT_REQUEST_DOWNGRADE_VERSION_TEST = 9900,
+    /* moat's own, in a range that etcd does not use. */
+    RAFT_REQUEST_LEASE_EXPIRE = 20000,   /* the time of many leases is up */
+    RAFT_REQUEST_LEASE_REMAINING = 20001 /* etcd's checkpoint, as of an entry */
 };
 
 struct raft_request {

@@ -1,7 +1,7 @@
 /* status - gRPC status codes, and etcd's errors as pairs of code and text.
  *
  * Clients look the whole text up (clientv3, Patroni), so both are etcd 3.7's byte for byte
- * (v3rpc/rpctypes/error.go; the last four come bare from the lock and election services);
+ * (v3rpc/rpctypes/error.go; those of code UNKNOWN come bare from packages that it has no own for);
  * explanations travel elsewhere. */
 #ifndef MOAT_WIRE_STATUS_H
 #define MOAT_WIRE_STATUS_H
@@ -79,6 +79,10 @@ const char *grpc_code_name(enum grpc_code code);
     X(AUTH_NOT_ENABLED, FAILED_PRECONDITION, "etcdserver: authentication is not enabled")          \
     X(INVALID_AUTH_TOKEN, UNAUTHENTICATED, "etcdserver: invalid auth token")                       \
     X(INVALID_AUTH_MGMT, INVALID_ARGUMENT, "etcdserver: invalid auth management")                  \
+    X(NO_PASSWORD_USER, UNKNOWN,                                                                   \
+      "auth: authentication failed, password was given for no password user")                      \
+    X(TOKEN_VERIFY_ONLY, UNKNOWN, "auth: token signing attempted with verify-only key")            \
+    X(PASSWORD_TOO_LONG, UNKNOWN, "bcrypt: password length exceeds 72 bytes")                      \
     X(AUTH_OLD_REVISION, INVALID_ARGUMENT, "etcdserver: revision of auth store is old")            \
     X(NO_LEADER, UNAVAILABLE, "etcdserver: no leader")                                             \
     X(NOT_LEADER, FAILED_PRECONDITION, "etcdserver: not leader")                                   \

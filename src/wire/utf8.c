@@ -2,8 +2,8 @@
 
 #include "base/wr.h"
 
-/* The bytes of the character at s, which is not empty; 0 when it is none (RFC 3629 section 4). */
-static size_t utf8_char(struct slice s)
+/* RFC 3629 section 4. */
+size_t utf8_len(struct slice s)
 {
     const uint8_t *p = s.p;
     if (p[0] < 0x80)
@@ -29,7 +29,7 @@ bool utf8_valid(struct slice s)
             s = slice_skip(s, 8); /* mostly it is ASCII */
             continue;
         }
-        size_t n = utf8_char(s);
+        size_t n = utf8_len(s);
         if (n == 0)
             return false;
         s = slice_skip(s, n);

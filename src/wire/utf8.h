@@ -6,5 +6,7 @@
 
 /* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
 bool utf8_valid(struct slice s);
+/* The bytes of the character at s, which is not empty; 0 when it is none. */
+size_t utf8_len(struct slice s);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/wr.h"
+#include "json_client.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,6 +26,8 @@ struct call {
 
 struct client {
     int fd;
+    enum client_form form;
+    enum rc json_rc; /* of the calls since the last client_finish */
     nghttp2_session *session;
     struct call calls[CLIENT_CALLS_MAX];
     size_t call_n;
@@ -166,7 +169,7 @@ static int connect_to(uint16_t port)
     return -1;
 }
 
-struct client *client_open(uint16_t port)
+struct client *client_open(uint16_t port, enum client_form form)
 {
     int fd = connect_to(port);
     if (fd < 0)
@@ -175,6 +178,7 @@ struct client *client_open(uint16_t port)
     nghttp2_session_callbacks *cb;
     nghttp2_option *opt;
     c->fd = fd;
+    c->form = form;
     must(nghttp2_session_callbacks_new(&cb) == 0 && nghttp2_option_new(&opt) == 0);
     nghttp2_option_set_no_closed_streams(opt, 1);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
@@ -209,15 +213,20 @@ static nghttp2_nv nv(const char *name, const char *value)
                         strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
-void client_start(struct client *c, const char *path, struct slice message, struct answer *a)
+void frame_append(struct buf *out, struct slice message)
+{
+    buf_append_u8(out, 0);
+    buf_append_u32_big(out, (uint32_t)message.n);
+    buf_append_slice(out, message);
+}
+
+static int32_t submit(struct client *c, const char *path, struct buf *framed, struct answer *a)
 {
     must(c->call_n < CLIENT_CALLS_MAX);
     struct call *call = &c->calls[c->call_n++];
-    *call = (struct call){.answer = a};
+    *call = (struct call){.answer = a, .out = *framed};
+    *framed = (struct buf){0};
     *a = (struct answer){.code = -1};
-    buf_append_u8(&call->out, 0);
-    buf_append_u32_big(&call->out, (uint32_t)message.n);
-    buf_append_slice(&call->out, message);
     const nghttp2_nv nva[] = {nv(":method", "POST"),
                               nv(":scheme", "http"),
                               nv(":path", path),
@@ -225,8 +234,23 @@ void client_start(struct client *c, const char *path, struct slice message, stru
                               nv("content-type", "application/grpc"),
                               nv("te", "trailers")};
     const nghttp2_data_provider body = {.source.ptr = call, .read_callback = read_request};
-    must(nghttp2_submit_request(c->session, NULL, nva, ARRAY_LEN(nva), &body, call) > 0);
+    int32_t id = nghttp2_submit_request(c->session, NULL, nva, ARRAY_LEN(nva), &body, call);
+    must(id > 0);
     c->open++;
+    return id;
+}
+
+void client_start(struct client *c, const char *path, struct slice message, struct answer *a)
+{
+    struct buf framed = {0};
+    if (c->form == CLIENT_JSON) {
+        *a = (struct answer){.code = -1};
+        if (c->json_rc == RC_OK)
+            c->json_rc = json_call(c->fd, path, message, a);
+        return;
+    }
+    frame_append(&framed, message);
+    (void)submit(c, path, &framed, a);
 }
 
 static enum rc send_all(struct client *c, const uint8_t *p, size_t n)
@@ -248,6 +272,8 @@ enum rc client_flush(struct client *c)
 {
     struct buf out = {0};
     enum rc rc = RC_OK;
+    if (c->form == CLIENT_JSON)
+        return c->json_rc;
     for (;;) {
         const uint8_t *p;
         ssize_t n = nghttp2_session_mem_send(c->session, &p);
@@ -285,6 +311,35 @@ enum rc client_finish(struct client *c)
     }
     if (rc == RC_OK)
         c->call_n = 0;
+    return rc;
+}
+
+enum rc client_stream(struct client *c, const char *path, struct slice framed,
+                      bool (*enough)(void *arg, struct slice body), void *arg, struct buf *out)
+{
+    struct answer a;
+    struct buf copy = {0};
+    must(c->call_n == 0);
+    buf_append_slice(&copy, framed);
+    int32_t id = submit(c, path, &copy, &a);
+    struct call *call = &c->calls[0];
+    enum rc rc = client_flush(c);
+    while (rc == RC_OK && c->open > 0 && !enough(arg, buf_slice(&call->body))) {
+        rc = receive(c);
+        if (rc == RC_OK)
+            rc = client_flush(c);
+    }
+    buf_append_slice(out, buf_slice(&call->body));
+    if (rc == RC_OK && c->open == 0)
+        rc = RC_END;
+    if (c->open > 0) {
+        nghttp2_submit_rst_stream(c->session, 0, id, NGHTTP2_CANCEL);
+        enum rc reset = client_flush(c);
+        rc = rc == RC_OK ? reset : rc;
+    }
+    if (c->open == 0)
+        c->call_n = 0;
+    answer_fini(&a);
     return rc;
 }
 

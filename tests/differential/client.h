@@ -1,4 +1,4 @@
-/* client - unary gRPC calls over one blocking HTTP/2 connection.
+/* client - unary calls over one blocking connection: gRPC, or the same in JSON.
  *
  * Calls are started, then finished together: what was started before one client_finish is under
  * way at once, in no promised order. An answer holds what arrived as it arrived, the form of the
@@ -33,8 +33,10 @@ struct answer {
 
 void answer_fini(struct answer *a);
 
+enum client_form { CLIENT_GRPC, CLIENT_JSON /* one call at a time, whatever was started */ };
+
 /* Connect to 127.0.0.1. NULL when nobody listens. */
-struct client *client_open(uint16_t port);
+struct client *client_open(uint16_t port, enum client_form form);
 void client_close(struct client *c);
 
 /* Send message to path ("/etcdserverpb.KV/Put"). The answer is filled while finishing; message is
@@ -45,6 +47,14 @@ MUST_USE enum rc client_flush(struct client *c);
 /* Until all started are answered. RC_TIMEOUT, RC_CLOSED, RC_PROTOCOL: the connection is of no more
  * use; answers that had come are complete. */
 MUST_USE enum rc client_finish(struct client *c);
+
+/* A stream of one request, which is framed here, or of several, framed already; no call may be
+ * under way. What comes is gathered until enough says so of all of it; then the stream is reset.
+ * RC_END: the server ended it before. */
+MUST_USE enum rc client_stream(struct client *c, const char *path, struct slice framed,
+                               bool (*enough)(void *arg, struct slice body), void *arg,
+                               struct buf *out);
+void frame_append(struct buf *out, struct slice message);
 
 /* One call, start to end. */
 MUST_USE enum rc client_call(struct client *c, const char *path, struct slice message,

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "fields.h"
+#include "watches.h"
 
 #include <inttypes.h>
 
@@ -178,5 +179,5 @@ bool rig_run(struct rig *rig, struct step *const *steps, size_t n, struct disagr
             for (size_t i = 0; i < r.n; i++)
                 answer_fini(&r.answers[side][i]);
     }
-    return agree;
+    return agree && watches_agree(rig, out);
 }

@@ -6,6 +6,7 @@
 
 #define TXN_DEPTH_MAX   4
 #define TXN_OPS_MAX     128 /* etcd's --max-txn-ops */
+#define LEASES_PASSING  3
 #define LEASE_UNKNOWN   4711
 #define VALUE_LARGE     40000   /* more than an answer that moat builds at once */
 #define VALUE_ALLOWED   1400000 /* below --max-request-bytes */
@@ -227,10 +228,18 @@ static void request_revision(struct gen *g, int64_t *at)
         *at = percent(g, 50) ? INT64_MIN : INT64_MAX;
 }
 
+/* One of those that are granted and revoked by steps. */
+static int64_t passing_lease(struct gen *g)
+{
+    return -1 - (int64_t)below(g, LEASES_PASSING);
+}
+
 static int64_t lease(struct gen *g)
 {
     if (g->opt->leases > 0 && percent(g, 25))
         return 1 + (int64_t)below(g, (uint64_t)g->opt->leases);
+    if (g->opt->leases > 0 && percent(g, 5))
+        return passing_lease(g);
     return percent(g, 3) ? LEASE_UNKNOWN : 0;
 }
 
@@ -503,12 +512,42 @@ static void make_txn(struct gen *g, struct step *s)
     tame_txn(g, r, &h);
 }
 
+static void make_grant(struct gen *g, struct step *s)
+{
+    struct pb_lease_grant_request *r = make(g, sizeof(*r));
+    /* Long enough to outlive the test, or refused. */
+    *r = (struct pb_lease_grant_request){.id = passing_lease(g),
+                                         .ttl = percent(g, 10) ? 9000000001 : 100000};
+    *s = (struct step){.kind = STEP_GRANT, .request = r};
+}
+
+static void make_lease_step(struct gen *g, struct step *s)
+{
+    uint64_t choice = below(g, 100);
+    struct pb_lease_revoke_request *revoke = make(g, sizeof(*revoke));
+    struct pb_lease_time_to_live_request *left = make(g, sizeof(*left));
+    if (choice < 35) {
+        make_grant(g, s);
+    } else if (choice < 60) {
+        revoke->id = percent(g, 90) ? passing_lease(g) : LEASE_UNKNOWN;
+        *s = (struct step){.kind = STEP_REVOKE, .request = revoke};
+    } else if (choice < 90) {
+        *left = (struct pb_lease_time_to_live_request){.id = lease(g), .keys = percent(g, 80)};
+        *s = (struct step){.kind = STEP_LEFT, .request = left};
+    } else {
+        *s = (struct step){.kind = STEP_LEASES,
+                           .request = make(g, sizeof(struct pb_lease_leases_request))};
+    }
+}
+
 static void make_step(struct gen *g, struct step *s)
 {
     uint64_t choice = below(g, 100);
     g->step = s;
     s->unknown_field = permille(g, 5);
-    if (choice < 36) {
+    if (g->opt->leases > 0 && percent(g, 12)) {
+        make_lease_step(g, s);
+    } else if (choice < 36) {
         s->kind = STEP_RANGE;
         fill_range(g, s->request = make(g, sizeof(struct pb_range_request)));
         tame_range(g, s->request, false);

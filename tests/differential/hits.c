@@ -15,9 +15,10 @@ static const struct wire_message *const messages[] = {
 };
 
 static const enum etcd_error errors[] = {
-    ETCD_EMPTY_KEY,       ETCD_KEY_NOT_FOUND,       ETCD_VALUE_PROVIDED,    ETCD_LEASE_PROVIDED,
-    ETCD_TOO_MANY_OPS,    ETCD_DUPLICATE_KEY,       ETCD_COMPACTED,         ETCD_FUTURE_REV,
-    ETCD_LEASE_NOT_FOUND, ETCD_INVALID_SORT_OPTION, ETCD_REQUEST_TOO_LARGE,
+    ETCD_EMPTY_KEY,           ETCD_KEY_NOT_FOUND,       ETCD_VALUE_PROVIDED,    ETCD_LEASE_PROVIDED,
+    ETCD_TOO_MANY_OPS,        ETCD_DUPLICATE_KEY,       ETCD_COMPACTED,         ETCD_FUTURE_REV,
+    ETCD_LEASE_NOT_FOUND,     ETCD_INVALID_SORT_OPTION, ETCD_REQUEST_TOO_LARGE, ETCD_LEASE_EXIST,
+    ETCD_LEASE_TTL_TOO_LARGE,
 };
 
 /* An enum field has a row for each name, and one for numbers without a name. */
@@ -115,6 +116,8 @@ static const char *field_excuse(const struct hits_options *opt, const struct wir
 
 static const char *error_excuse(const struct hits_options *opt, enum etcd_error e)
 {
+    if (!opt->leases && (e == ETCD_LEASE_EXIST || e == ETCD_LEASE_TTL_TOO_LARGE))
+        return "needs a lease";
     return opt->old_peer && e == ETCD_INVALID_SORT_OPTION ? "not in 3.4" : NULL;
 }
 
@@ -151,7 +154,8 @@ unsigned hits_print(const struct hits *h, const struct hits_options *opt, FILE *
     size_t row = 0;
     fprintf(out, "operations\n");
     for (enum step_kind kind = 0; kind < STEP_KIND_COUNT; kind++)
-        never += print_row(out, step_name(kind), h->steps[kind], NULL);
+        never += print_row(out, step_name(kind), h->steps[kind],
+                           !opt->leases && kind >= STEP_GRANT ? "needs a lease" : NULL);
     fprintf(out, "fields\n");
     for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
         const struct wire_message *m = messages[i];

@@ -1,5 +1,7 @@
 #include "judge.h"
 
+#include <stdlib.h>
+
 #include "fields.h"
 #include "wire/status.h"
 
@@ -13,13 +15,17 @@ const char *rule_text(enum rule rule)
 
 /* ---- Messages ---- */
 
-/* Any response of the KV service. */
+/* Any response. */
 union response {
     struct pb_range_response range;
     struct pb_put_response put;
     struct pb_delete_range_response delete_range;
     struct pb_txn_response txn;
     struct pb_compaction_response compaction;
+    struct pb_lease_grant_response grant;
+    struct pb_lease_revoke_response revoke;
+    struct pb_lease_time_to_live_response left;
+    struct pb_lease_leases_response leases;
 };
 
 static void mask_header(struct pb_response_header *h)
@@ -71,6 +77,37 @@ _Static_assert(offsetof(struct pb_put_response, header) == 0, "first");
 _Static_assert(offsetof(struct pb_delete_range_response, header) == 0, "first");
 _Static_assert(offsetof(struct pb_txn_response, header) == 0, "first");
 _Static_assert(offsetof(struct pb_compaction_response, header) == 0, "first");
+_Static_assert(offsetof(struct pb_lease_grant_response, header) == 0, "first");
+_Static_assert(offsetof(struct pb_lease_revoke_response, header) == 0, "first");
+_Static_assert(offsetof(struct pb_lease_time_to_live_response, header) == 0, "first");
+_Static_assert(offsetof(struct pb_lease_leases_response, header) == 0, "first");
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct slice *x = a;
+    const struct slice *y = b;
+    return slice_cmp(*x, *y);
+}
+
+static int compare_leases(const void *a, const void *b)
+{
+    const struct pb_lease_status *x = a;
+    const struct pb_lease_status *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* What is left depends on the moment, and etcd gives keys, and leases that end at one time, in no
+ * order. */
+static void mask_lease(const struct step *s, union response *r)
+{
+    if (s->kind == STEP_LEFT) {
+        r->left.ttl = r->left.ttl > 0;
+        if (r->left.keys_n > 1)
+            qsort(r->left.keys, r->left.keys_n, sizeof(*r->left.keys), compare_keys);
+    } else if (s->kind == STEP_LEASES && r->leases.leases_n > 1) {
+        qsort(r->leases.leases, r->leases.leases_n, sizeof(*r->leases.leases), compare_leases);
+    }
+}
 
 static void drop_lease_of_bare(struct pb_range_response *r)
 {
@@ -102,6 +139,8 @@ static bool canonical(const struct step *s, const struct answer *a, enum masking
         mask_txn(&r.txn);
     else if (ok && masking != MASK_NOTHING)
         mask_header(header_of(&r));
+    if (ok && masking != MASK_NOTHING)
+        mask_lease(s, &r);
     if (ok && masking == MASK_LEASES_TOO && s->kind == STEP_RANGE)
         drop_lease_of_bare(&r.range);
     if (ok && masking == MASK_LEASES_TOO && s->kind == STEP_TXN)

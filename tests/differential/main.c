@@ -19,11 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BLOCK_MAX    100 /* programs on one pair of servers */
-#define JOBS_MAX     64
-#define FAILURES_MAX 5    /* of one worker: then it gives up */
-#define COVERAGE_AT  2000 /* programs: from here on every row of the table must be reached */
-#define KEPT_MAX     4096
+#define LEASES_DEFAULT 3
+#define BLOCK_MAX      100 /* programs on one pair of servers */
+#define JOBS_MAX       64
+#define FAILURES_MAX   5    /* of one worker: then it gives up */
+#define COVERAGE_AT    2000 /* programs: from here on every row of the table must be reached */
+#define KEPT_MAX       4096
 
 struct options {
     struct servers_options servers;
@@ -44,7 +45,8 @@ static void usage(FILE *out)
           "  --from N         the first program (0)\n"
           "  --programs N     how many (150)\n"
           "  --jobs N         pairs of servers at once (2)\n"
-          "  --leases N       grant leases 1 to N first, and use them (0)\n"
+          "  --form grpc|json how they are asked (grpc)\n"
+          "  --leases N       grant leases 1 to N first, and use them (3)\n"
           "  --keep N,N,…     run only these steps, counted over all programs, and show them\n"
           "  --keep-logs      leave the servers' logs in the folder\n",
           out);
@@ -72,8 +74,10 @@ static void show_repeat(const struct options *opt, uint64_t from, uint64_t progr
                "  repeat: tests/differential/run --peer %s --seed %" PRIu64 " --from %" PRIu64
                " --programs %" PRIu64,
                opt->program.old_peer ? "3.4" : "3.7", opt->program.seed, from, programs);
-    if (opt->program.leases > 0)
+    if (opt->program.leases != LEASES_DEFAULT)
         buf_printf(out, " --leases %" PRId64, opt->program.leases);
+    if (opt->servers.form == CLIENT_JSON)
+        buf_append_str(out, " --form json");
     for (size_t i = 0; i < s->n; i++)
         buf_printf(out, "%s%zu", i == 0 ? " --keep " : ",", s->at[i].place);
     buf_append_u8(out, '\n');
@@ -322,6 +326,7 @@ enum {
     OPT_PROGRAMS,
     OPT_JOBS,
     OPT_LEASES,
+    OPT_FORM,
     OPT_KEEP,
     OPT_KEEP_LOGS,
     OPT_HELP
@@ -380,6 +385,9 @@ static bool take(struct options *opt, int which, const char *value)
         ok = number(value, 1000, &n);
         opt->program.leases = (int64_t)n;
         return ok;
+    case OPT_FORM:
+        opt->servers.form = strcmp(value, "json") == 0 ? CLIENT_JSON : CLIENT_GRPC;
+        return opt->servers.form == CLIENT_JSON || strcmp(value, "grpc") == 0;
     case OPT_KEEP:
         return kept(value, opt);
     case OPT_KEEP_LOGS:
@@ -402,12 +410,14 @@ int main(int argc, char **argv)
         {"programs", required_argument, NULL, OPT_PROGRAMS},
         {"jobs", required_argument, NULL, OPT_JOBS},
         {"leases", required_argument, NULL, OPT_LEASES},
+        {"form", required_argument, NULL, OPT_FORM},
         {"keep", required_argument, NULL, OPT_KEEP},
         {"keep-logs", no_argument, NULL, OPT_KEEP_LOGS},
         {"help", no_argument, NULL, OPT_HELP},
         {0},
     };
-    struct options opt = {.program.seed = 1, .programs = 150, .jobs = 2};
+    struct options opt = {
+        .program = {.seed = 1, .leases = LEASES_DEFAULT}, .programs = 150, .jobs = 2};
     int which;
     while ((which = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (which == OPT_HELP) {

@@ -2,7 +2,7 @@
 
 #include "base/wr.h"
 
-#define UNKNOWN_FIELD 90 /* of no message of the KV service */
+#define UNKNOWN_FIELD 90 /* of no message that is sent */
 
 struct step_type {
     const char *name;
@@ -13,8 +13,8 @@ struct step_type {
 
 static const struct step_type *type_of(enum step_kind kind)
 {
-#define STEP_TYPE(name, method, request, response)                                                 \
-    {method, "/etcdserverpb.KV/" method, &wire_##request, &wire_##response},
+#define STEP_TYPE(name, service, method, request, response)                                        \
+    {method, "/etcdserverpb." service "/" method, &wire_##request, &wire_##response},
     static const struct step_type types[] = {STEP_TABLE(STEP_TYPE)};
 #undef STEP_TYPE
     return &types[kind];
@@ -101,7 +101,8 @@ void step_encode(const struct step *s, const struct moment *now, struct buf *out
 
 bool step_is_read(const struct step *s)
 {
-    return s->kind == STEP_RANGE || (s->kind == STEP_TXN && !txn_habits(s->request).writes);
+    return s->kind == STEP_RANGE || s->kind == STEP_LEFT || s->kind == STEP_LEASES ||
+           (s->kind == STEP_TXN && !txn_habits(s->request).writes);
 }
 
 void program_fini(struct program *p)

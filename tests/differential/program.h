@@ -1,4 +1,4 @@
-/* program - a random sequence of KV requests, made from a seed.
+/* program - a random sequence of KV and Lease requests, made from a seed.
  *
  * What a request says of revisions is relative to where the store stands when it is sent, so that a
  * program reaches past, present, future and compacted revisions wherever it starts, and still does
@@ -15,15 +15,20 @@
 #define PROGRAM_STEPS_MIN 20
 #define PROGRAM_STEPS_MAX 200
 
-/* KIND(name, method, request, response) */
+/* KIND(name, service, method, request, response) */
 #define STEP_TABLE(KIND)                                                                           \
-    KIND(RANGE, "Range", range_request, range_response)                                            \
-    KIND(PUT, "Put", put_request, put_response)                                                    \
-    KIND(DELETE, "DeleteRange", delete_range_request, delete_range_response)                       \
-    KIND(TXN, "Txn", txn_request, txn_response)                                                    \
-    KIND(COMPACT, "Compact", compaction_request, compaction_response)
+    KIND(RANGE, "KV", "Range", range_request, range_response)                                      \
+    KIND(PUT, "KV", "Put", put_request, put_response)                                              \
+    KIND(DELETE, "KV", "DeleteRange", delete_range_request, delete_range_response)                 \
+    KIND(TXN, "KV", "Txn", txn_request, txn_response)                                              \
+    KIND(COMPACT, "KV", "Compact", compaction_request, compaction_response)                        \
+    KIND(GRANT, "Lease", "LeaseGrant", lease_grant_request, lease_grant_response)                  \
+    KIND(REVOKE, "Lease", "LeaseRevoke", lease_revoke_request, lease_revoke_response)              \
+    KIND(LEFT, "Lease", "LeaseTimeToLive", lease_time_to_live_request,                             \
+         lease_time_to_live_response)                                                              \
+    KIND(LEASES, "Lease", "LeaseLeases", lease_leases_request, lease_leases_response)
 
-#define STEP_ENUM(name, method, request, response) STEP_##name,
+#define STEP_ENUM(name, service, method, request, response) STEP_##name,
 enum step_kind { STEP_TABLE(STEP_ENUM) STEP_KIND_COUNT };
 #undef STEP_ENUM
 
@@ -61,7 +66,7 @@ struct program {
 struct program_options {
     uint64_t seed;
     bool old_peer;  /* no requests that make etcd 3.4 panic, or go on where 3.7 refuses */
-    int64_t leases; /* leases 1 … exist; 0: none */
+    int64_t leases; /* leases 1 … exist, and a few more come and go; 0: none */
 };
 
 /* Program number of the sequence that seed begins. */

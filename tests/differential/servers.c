@@ -152,12 +152,12 @@ static bool has_ended(struct server *s)
 }
 
 /* A linearizable read is answered when the member leads. */
-static bool answers(struct server *s)
+static bool answers(const struct servers_options *opt, struct server *s)
 {
     struct pb_range_request r = {.key = SLICE_LIT("a")};
     struct buf message = {0};
     struct answer a = {0};
-    s->client = client_open(s->port);
+    s->client = client_open(s->port, opt->form);
     if (!s->client)
         return false;
     wire_encode(&wire_range_request, &r, &message);
@@ -172,10 +172,10 @@ static bool answers(struct server *s)
     return false;
 }
 
-static bool wait_ready(struct server *s)
+static bool wait_ready(const struct servers_options *opt, struct server *s)
 {
     for (unsigned waited = 0; waited < START_MS_MAX; waited += START_LOOK_MS) {
-        if (answers(s))
+        if (answers(opt, s))
             return true;
         if (has_ended(s))
             return false;
@@ -195,7 +195,7 @@ enum rc servers_start(const struct servers_options *opt, struct servers *s, stru
         bool ready = true;
         for (enum side side = 0; side < SIDE_COUNT; side++) {
             struct server *one = &s->at[side];
-            if (one->client || wait_ready(one))
+            if (one->client || wait_ready(opt, one))
                 continue;
             ready = false;
             err->text[0] = 0;

@@ -18,6 +18,7 @@ struct servers_options {
     const char *etcd;   /* likewise */
     const char *folder; /* exists; data and logs go below it */
     bool keep_logs;     /* leave the logs when the servers end */
+    enum client_form form;
 };
 
 struct server {

@@ -191,7 +191,18 @@ MEMBER_LIST_REPLY = Message(header=(1, HEADER), members=(2, [MEMBER]))
 HEALTH_CHECK = Message(service=(1, str))
 HEALTH_CHECK_REPLY = Message(status=(1, int))
 
+RANGE_STREAM_REPLY = Message(range=(1, RANGE_REPLY))
+ALARM = Message(action=(1, int), member=(2, int), alarm=(3, int))
+ALARM_MEMBER = Message(member=(1, int), alarm=(2, int))
+ALARM_REPLY = Message(header=(1, HEADER), alarms=(2, [ALARM_MEMBER]))
+HASH_KV = Message(revision=(1, int))
+HASH_KV_REPLY = Message(
+    header=(1, HEADER), hash=(2, int), compact_revision=(3, int), hash_revision=(4, int)
+)
+
 METHODS = {
+    "/etcdserverpb.Maintenance/Alarm": (ALARM, ALARM_REPLY),
+    "/etcdserverpb.Maintenance/HashKV": (HASH_KV, HASH_KV_REPLY),
     "/etcdserverpb.KV/Range": (RANGE, RANGE_REPLY),
     "/etcdserverpb.KV/Put": (PUT, PUT_REPLY),
     "/etcdserverpb.KV/DeleteRange": (DELETE, DELETE_REPLY),
@@ -199,8 +210,102 @@ METHODS = {
     "/etcdserverpb.KV/Compact": (COMPACT, COMPACT_REPLY),
     "/etcdserverpb.Maintenance/Status": (STATUS, STATUS_REPLY),
     "/etcdserverpb.Cluster/MemberList": (MEMBER_LIST, MEMBER_LIST_REPLY),
+    "/etcdserverpb.Maintenance/Defragment": (Message(), Message(header=(1, HEADER))),
+    "/etcdserverpb.Maintenance/Hash": (Message(), Message(header=(1, HEADER))),
+    "/etcdserverpb.Maintenance/MoveLeader": (
+        Message(target=(1, int)),
+        Message(header=(1, HEADER)),
+    ),
+    "/etcdserverpb.Maintenance/Downgrade": (
+        Message(action=(1, int), version=(2, str)),
+        Message(header=(1, HEADER), version=(2, str)),
+    ),
+    "/etcdserverpb.Cluster/MemberAdd": (
+        Message(peer_urls=(1, [str]), is_learner=(2, bool)),
+        Message(header=(1, HEADER)),
+    ),
+    "/etcdserverpb.Cluster/MemberRemove": (Message(id=(1, int)), Message(header=(1, HEADER))),
+    "/etcdserverpb.Cluster/MemberUpdate": (
+        Message(id=(1, int), peer_urls=(2, [str])),
+        Message(header=(1, HEADER)),
+    ),
+    "/etcdserverpb.Cluster/MemberPromote": (Message(id=(1, int)), Message(header=(1, HEADER))),
     "/grpc.health.v1.Health/Check": (HEALTH_CHECK, HEALTH_CHECK_REPLY),
 }
+
+
+# ---- Leases, locks, elections ----
+
+LEASE = {
+    "LeaseGrant": (Message(ttl=(1, int), id=(2, int)), Message(id=(2, int), ttl=(3, int))),
+    "LeaseRevoke": (Message(id=(1, int)), Message()),
+    "LeaseKeepAlive": (Message(id=(1, int)), Message(id=(2, int), ttl=(3, int))),
+    "LeaseTimeToLive": (
+        Message(id=(1, int), keys=(2, bool)),
+        Message(id=(2, int), ttl=(3, int), granted=(4, int), keys=(5, [bytes])),
+    ),
+    "LeaseLeases": (Message(), Message(leases=(2, [Message(id=(1, int))]))),
+}
+METHODS.update({"/etcdserverpb.Lease/" + name: pair for name, pair in LEASE.items()})
+METHODS.update(
+    {
+        "/etcdserverpb.KV/RangeStream": (RANGE, Message(reply=(1, RANGE_REPLY))),
+        "/etcdserverpb.Maintenance/Snapshot": (Message(), Message(left=(2, int))),
+        "/v3lockpb.Lock/Lock": (
+            Message(name=(1, bytes), lease=(2, int)),
+            Message(key=(2, bytes)),
+        ),
+        "/v3lockpb.Lock/Unlock": (Message(key=(1, bytes)), Message()),
+        "/v3electionpb.Election/Leader": (Message(name=(1, bytes)), Message(kv=(2, KEY_VALUE))),
+        "/v3electionpb.Election/Campaign": (
+            Message(name=(1, bytes), lease=(2, int), value=(3, bytes)),
+            Message(),
+        ),
+    }
+)
+
+# ---- Users and roles (auth.proto) ----
+
+EMPTY = Message()
+HEADER_REPLY = Message(header=(1, HEADER))
+PERMISSION = Message(type=(1, int), key=(2, bytes), range_end=(3, bytes))
+NAMES_REPLY = Message(header=(1, HEADER), names=(2, [str]))
+USER_OPTIONS = Message(no_password=(1, bool))
+
+AUTH = {
+    "AuthEnable": (EMPTY, HEADER_REPLY),
+    "AuthDisable": (EMPTY, HEADER_REPLY),
+    "AuthStatus": (EMPTY, Message(header=(1, HEADER), enabled=(2, bool), revision=(3, int))),
+    "Authenticate": (
+        Message(name=(1, str), password=(2, str)),
+        Message(header=(1, HEADER), token=(2, str)),
+    ),
+    "UserAdd": (
+        Message(
+            name=(1, str), password=(2, str), options=(3, USER_OPTIONS), hashed_password=(4, str)
+        ),
+        HEADER_REPLY,
+    ),
+    "UserGet": (Message(name=(1, str)), NAMES_REPLY),
+    "UserList": (EMPTY, NAMES_REPLY),
+    "UserDelete": (Message(name=(1, str)), HEADER_REPLY),
+    "UserChangePassword": (
+        Message(name=(1, str), password=(2, str), hashed_password=(3, str)),
+        HEADER_REPLY,
+    ),
+    "UserGrantRole": (Message(user=(1, str), role=(2, str)), HEADER_REPLY),
+    "UserRevokeRole": (Message(name=(1, str), role=(2, str)), HEADER_REPLY),
+    "RoleAdd": (Message(name=(1, str)), HEADER_REPLY),
+    "RoleGet": (Message(role=(1, str)), Message(header=(1, HEADER), perm=(2, [PERMISSION]))),
+    "RoleList": (EMPTY, NAMES_REPLY),
+    "RoleDelete": (Message(role=(1, str)), HEADER_REPLY),
+    "RoleGrantPermission": (Message(name=(1, str), perm=(2, PERMISSION)), HEADER_REPLY),
+    "RoleRevokePermission": (
+        Message(role=(1, str), key=(2, bytes), range_end=(3, bytes)),
+        HEADER_REPLY,
+    ),
+}
+METHODS.update({"/etcdserverpb.Auth/" + name: pair for name, pair in AUTH.items()})
 
 
 def prefix_end(prefix):

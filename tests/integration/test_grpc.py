@@ -331,3 +331,45 @@ def read_your_writes(scratch):
         same((kv.value, kv.mod_revision), (b"%d" % n, revision))
     writer.close()
     reader.close()
+
+
+def pinged(wire, seconds):
+    """Answer PINGs for so long; how many came."""
+    end = time.monotonic() + seconds
+    count = 0
+    while time.monotonic() < end:
+        try:
+            kind, flags, _, payload = wire.read_frame(end - time.monotonic())
+        except TimeoutError:
+            break
+        if kind == h2.PING and not flags & h2.ACK:
+            count += 1
+            wire.send(h2.frame(h2.PING, h2.ACK, 0, payload))
+    return count
+
+
+@test("--grpc-keepalive-*: a quiet connection is pinged, and a silent one closed")
+def keepalive(scratch):
+    server = serve(
+        scratch, "--grpc-keepalive-interval", "500ms", "--grpc-keepalive-timeout", "1s"
+    )
+    with h2.Wire(server.address) as wire:
+        wire.settle()
+        check(2 <= pinged(wire, 3) <= 6, "PINGs in 3 s")
+        wire.send(wire.request(1, KV + "Range", b"\x0a\x01a"))
+        check(wire.until(h2.HEADERS, 1), "it is served as before")
+    with h2.Wire(server.address) as wire:
+        wire.settle()
+        same(wire.ending(20), 0, "GOAWAY with NO_ERROR, and closed")
+
+
+@test("--grpc-keepalive-min-time: who pings more often is sent away, as by etcd")
+def too_many_pings(scratch):
+    server = serve(scratch, "--grpc-keepalive-min-time", "10m")
+    with h2.Wire(server.address) as wire:
+        wire.settle()
+        for _ in range(4):
+            wire.send(h2.frame(h2.PING, 0, 0, b"12345678"))
+        goaway = wire.until(h2.GOAWAY)
+        same(goaway[3][4:8], b"\0\0\0\x0b", "ENHANCE_YOUR_CALM")
+        same(goaway[3][8:], b"too_many_pings", "what grpc-go's clients look for")

@@ -7,7 +7,7 @@ import socket
 import time
 
 import h2
-from harness import MOAT, check, has, run, same, test
+from harness import MOAT, check, free_port, has, run, same, test
 
 OPERATOR = (
     "stop that",
@@ -332,3 +332,68 @@ def few_descriptors(scratch):
     same(late.call("/etcdserverpb.KV/Range", key=b"k").count, 1, "room again, service again")
     calls.close()
     late.close()
+
+
+@test("--listen-client-http-urls: HTTP there, and gRPC alone on the other URLs")
+def http_apart(scratch):
+    port = free_port()
+    http = f"http://127.0.0.1:{port}"
+    server = scratch.server("--listen-client-http-urls", http)
+    server.start()
+    with server.client() as c:
+        c.put(b"k", b"v")
+    same(run(["curl", "-s", http + "/health"])[1], b'{"health":"true","reason":""}\n')
+    body = '{"key":"aw=="}'
+    has(run(["curl", "-s", http + "/v3/kv/range", "-d", body])[1].decode(), '"value":"dg=="')
+    for path in ("/health", "/v3/kv/range"):
+        command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", server.url + path]
+        same(run(command)[1], b"404", path)
+
+
+@test("--memory-mlock: what is in memory stays there")
+def mlock(scratch):
+    server = scratch.server("--memory-mlock")
+    server.start()
+    with server.client() as c:
+        c.put(b"k", b"v" * 100000)
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as f:
+        locked = [int(line.split()[1]) for line in f if line.startswith("VmLck:")]
+    check(locked[0] > 1000, "only so many kB are locked:", locked)
+
+
+@test("--enable-log-rotation: a full log file is put aside, and only so many are kept")
+def rotation(scratch):
+    log = scratch.sub("moat.log")
+    config = '{"maxsize": 1, "maxbackups": 1}'
+    with open(log, "w", encoding="ascii") as f:
+        f.write("x" * (1 << 20))
+    server = scratch.server(
+        "--log-outputs", log, "--enable-log-rotation", "--log-rotation-config-json", config
+    )
+    server.start()
+    server.stop()
+    aside = glob.glob(scratch.sub("moat-*.log"))
+    same(len(aside), 1)
+    check(os.path.getsize(aside[0]) >= 1 << 20, "it was put aside whole")
+    with open(log, encoding="utf-8") as f:
+        has(f.read(), "ready to serve client requests")
+
+
+@test("InitialCorruptCheck: a damaged value stops the start when that is asked for")
+def initial_check(scratch):
+    server = filled(scratch, keys=50)
+    server.start()
+    server.stop()
+    path = os.path.join(server.data, "moat", "db")
+    with open(path, "rb") as f:
+        data = bytearray(f.read())
+    at = data.find(b"v" * 900)
+    while at >= 0:  # each copy that the file has, current or not
+        data[at + 10] = ord("w")
+        at = data.find(b"v" * 900, at + 20)
+    with open(path, "wb") as f:
+        f.write(data)
+    server.start()
+    server.stop()
+    server.flags = ["--feature-gates", "InitialCorruptCheck=true"]
+    explains(server.sentence(), "the stored data is damaged behind revision")

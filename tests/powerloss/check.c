@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include "aim.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "server.h"
@@ -18,6 +19,7 @@
 #define WAIT_US_MAX  3000u /* for a write that is not waited for */
 #define OUT_OF_RANGE 11    /* grpc-status of a read below the compacted revision */
 #define NEAR_THE_END 12u   /* effects */
+#define DEATH_MAX    6u    /* writes or syncs of a first life, start included */
 #define HALF         500000u
 
 void promises_add(struct promises *p, const struct trace_record *r)
@@ -41,7 +43,10 @@ struct start {
     const char *name;
     char *dir;
     char *trace;
+    uint64_t die_at; /* its process is killed at so many effects … */
+    enum trace_kind die_kind;
     struct server server;
+    bool gone;        /* it does not answer any more */
     int64_t revision; /* found */
     char *why;
 };
@@ -72,6 +77,7 @@ static bool compare(struct start *s, int64_t revision)
     char detail[256] = "";
     enum rc rc = server_range(&s->server, revision, false, &arena, &status, &answer);
     bool good = rc == RC_OK && status == 0;
+    s->gone = rc != RC_OK;
     if (!good) {
         snprintf(detail, sizeof(detail), "revision %" PRId64 ", %s, status %d", revision,
                  rc_text(rc), status);
@@ -97,6 +103,7 @@ static bool compare_compacted(struct start *s)
     enum rc rc =
         server_range(&s->server, s->promises.compact_acked - 1, false, &arena, &status, &answer);
     arena_fini(&arena);
+    s->gone = rc != RC_OK;
     return (rc == RC_OK && status == OUT_OF_RANGE) ||
            blame(s, "an acknowledged compaction is gone", "");
 }
@@ -123,20 +130,27 @@ static bool compare_all(struct start *s, struct rng *rng)
     return compare_compacted(s);
 }
 
-static bool start(struct start *s, struct volume *image)
+static void lay_out(struct start *s, struct volume *image)
 {
-    char detail[256];
     char *root = mem_printf("%s/root", s->dir);
     must(mkdir(s->dir, 0700) == 0 && mkdir(root, 0700) == 0);
     volume_write(image, root);
-    free(root);
     close(open(s->trace, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    enum rc rc =
-        server_start(&s->server, &(struct server_options){.program = s->check->program,
-                                                          .shim = s->check->shim,
-                                                          .dir = s->dir,
-                                                          .trace = s->trace,
-                                                          .separate_log = s->check->separate_log});
+    free(root);
+}
+
+static bool start(struct start *s)
+{
+    char detail[256];
+    struct server_options so = {.program = s->check->program,
+                                .shim = s->check->shim,
+                                .dir = s->dir,
+                                .trace = s->trace,
+                                .separate_log = s->check->separate_log,
+                                .die_at = s->die_at,
+                                .die_kind = s->die_kind};
+    enum rc rc = server_start(&s->server, &so);
+    s->gone = rc == RC_CLOSED;
     if (rc == RC_OK)
         return true;
     first_line_of_log(&s->server, detail);
@@ -158,12 +172,13 @@ static void on_put(void *arg, int status, struct slice message)
     *(int *)arg = status;
 }
 
-static void mark(const struct start *s, enum trace_kind kind, int64_t revision)
+static void mark(struct start *s, enum trace_kind kind, int64_t revision)
 {
     struct trace_record r = {.kind = kind, .at = (uint64_t)revision};
     int fd = open(s->trace, O_WRONLY | O_APPEND | O_CLOEXEC);
     must(fd >= 0 && write(fd, &r, sizeof(r)) == sizeof(r));
     close(fd);
+    promises_add(&s->promises, &r);
 }
 
 /* Write one thing more, half of the times without waiting for it. */
@@ -190,9 +205,9 @@ static bool write_extra(struct start *s, uint64_t number, struct rng *rng)
     if (!wait)
         usleep((unsigned)rng_below(rng, WAIT_US_MAX));
     bool good = rc == RC_OK && (status == 0 || !wait);
+    s->gone = rc != RC_OK;
     if (good && wait)
         mark(s, TRACE_ACK, s->revision + 1);
-    kill(s->server.pid, SIGKILL);
     grpc_close(s->server.grpc); /* may call on_put, so not later than this */
     s->server.grpc = NULL;
     return good || blame(s, "a write failed", "");
@@ -207,6 +222,8 @@ static struct volume *second_image(const struct start *first, struct volume *v,
     tracefile_open(&t, first->trace);
     size_t from = rng_chance(rng, HALF) && t.n > NEAR_THE_END ? t.n - NEAR_THE_END : 0;
     size_t cut = (size_t)rng_between(rng, from, t.n);
+    if (rng_chance(rng, HALF))
+        (void)aim_behind(&t, c->sites, c->without, rng, &cut);
     for (size_t i = 0; i < cut; i++) {
         if (c->without < 0 || sites_find(c->sites, &t.v[i]) != c->without)
             volume_apply(v, &t.v[i].head, t.v[i].payload);
@@ -222,6 +239,37 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
     (void)flag;
     (void)ftw;
     return remove(path);
+}
+
+/* False: it misbehaved. *died: its process was killed as it was told to be. */
+static bool first_life(struct start *s, uint64_t number, struct rng *rng, bool *died)
+{
+    bool good = start(s) && compare_all(s, rng);
+    if (good) {
+        s->extra = number; /* from now on it may be there */
+        s->last = s->revision;
+        mark(s, TRACE_SEEN, s->revision);
+        good = write_extra(s, number, rng);
+    }
+    *died = s->gone && s->die_at > 0 && server_was_killed(&s->server);
+    server_stop(&s->server, SIGKILL);
+    return good || *died;
+}
+
+/* The process died, the machine did not: what it had not synced is there, and is relied upon. */
+static bool middle_life(struct start *s, struct rng *rng)
+{
+    s->name = "middle";
+    s->die_at = 0;
+    mark(s, TRACE_LIFE, 0);
+    bool good = start(s) && compare_all(s, rng);
+    if (good) {
+        mark(s, TRACE_SEEN, s->revision);
+        if (!s->extra)
+            s->last = s->revision;
+    }
+    server_stop(&s->server, SIGKILL);
+    return good;
 }
 
 bool check_image(const struct check *c, struct volume *image, struct rng *rng,
@@ -241,19 +289,22 @@ bool check_image(const struct check *c, struct volume *image, struct rng *rng,
                            .trace = mem_printf("%s/2/trace", c->dir),
                            .why = why};
     struct volume *left = NULL;
-    uint64_t number = OP_EXTRA + rng_below(rng, 1000);
-    must(mkdir(c->dir, 0700) == 0);
-    bool good = start(&first, image) && compare_all(&first, rng);
-    if (good) {
-        mark(&first, TRACE_SEEN, first.revision);
-        good = write_extra(&first, number, rng);
+    bool died = false;
+    if (rng_chance(rng, HALF)) {
+        first.die_kind = rng_chance(rng, HALF) ? TRACE_WRITE : TRACE_BEFORE_SYNC;
+        first.die_at = rng_between(rng, 1, DEATH_MAX);
     }
-    server_stop(&first.server, SIGKILL);
+    must(mkdir(c->dir, 0700) == 0);
+    lay_out(&first, image);
+    bool good = first_life(&first, OP_EXTRA + rng_below(rng, 1000), rng, &died);
+    if (good && died)
+        good = middle_life(&first, rng);
     if (good) {
-        second.last = first.revision;
-        second.extra = number;
+        second.last = first.last;
+        second.extra = first.extra;
         left = second_image(&first, image, &second.promises, rng);
-        good = start(&second, left) && compare_all(&second, rng);
+        lay_out(&second, left);
+        good = start(&second) && compare_all(&second, rng);
     }
     start_fini(&first);
     start_fini(&second);

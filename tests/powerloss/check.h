@@ -30,9 +30,10 @@ struct check {
     int without; /* index of a site whose syncs do nothing in the second life either; -1: none */
 };
 
-/* Start a server on the image and compare it with the history. Then write one thing more, take the
- * power away again at some point of that second life, its recovery included, and start once more.
- * False: why says what is wrong. */
+/* Start a server on the image and compare it with the history. Then write one thing more, kill it
+ * at some point, its recovery included, sometimes start it again on what the system has in memory;
+ * then take the power away again at some point of all this, and start once more. False: why says
+ * what is wrong. */
 bool check_image(const struct check *c, struct volume *image, struct rng *rng,
                  char why[CHECK_WHY_MAX]);
 

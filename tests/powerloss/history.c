@@ -35,7 +35,7 @@ struct op op_of(uint64_t number)
     op.value_n = VALUE_MIN + (size_t)((r >> 16) % (VALUE_MAX - VALUE_MIN));
     if (number >= OP_EXTRA) {
         op.keys[0] = OP_PROBE_KEY;
-        if (r % 3 == 0)
+        if (r % 3 > 0)
             op.value_n = LARGE_MIN + (size_t)((r >> 16) % 600000);
     } else if (large) {
         op.keys[0] = small + (unsigned)(r % HISTORY_BIG);

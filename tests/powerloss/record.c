@@ -265,8 +265,8 @@ static bool look_again(struct recorder *rec)
 
 /* ---- Lives ---- */
 
-/* Some lives end in peace, some while starting, and some at the two moments that the next life has
- * most to repair: between a write and its sync, between a rename and the sync of its directory. */
+/* Some lives end in peace, some while starting, and most at a moment that leaves the next one
+ * something to repair: between a write and its sync, between a rename and that of its directory. */
 static void pick_death(struct recorder *rec, struct server_options *so)
 {
     static const struct {
@@ -274,7 +274,12 @@ static void pick_death(struct recorder *rec, struct server_options *so)
         uint64_t least;
         uint64_t most;
     } deaths[] = {
-        {0, 0, 0}, {0, 2, 40}, {0, 100, 800}, {TRACE_WRITE, 20, 300}, {TRACE_RENAME, 1, 4},
+        {0, 0, 0},
+        {0, 2, 40},
+        {TRACE_BEFORE_SYNC, 10, 60},
+        {TRACE_WRITE, 20, 200},
+        {TRACE_BEFORE_SYNC, 5, 30},
+        {TRACE_RENAME, 1, 2},
     };
     size_t i = rec->life % ARRAY_LEN(deaths);
     so->die_kind = deaths[i].kind;
@@ -283,11 +288,11 @@ static void pick_death(struct recorder *rec, struct server_options *so)
 
 static bool work(struct recorder *rec, uint64_t n)
 {
-    static const unsigned widths[] = {1, 4, FLIGHT_MAX, FLIGHT_MAX};
+    static const unsigned widths[] = {1, 4, 16, FLIGHT_MAX, FLIGHT_MAX, FLIGHT_MAX};
     uint64_t last = rec->next_op + n;
     bool alive = look_again(rec);
     while (alive && !rec->failed && rec->next_op < last) {
-        unsigned width = widths[rng_below(&rec->rng, sizeof(widths) / sizeof(widths[0]))];
+        unsigned width = widths[rng_below(&rec->rng, ARRAY_LEN(widths))];
         uint64_t some = rng_between(&rec->rng, 10, width * 12);
         some = some < last - rec->next_op ? some : last - rec->next_op;
         alive = drive(rec, some, width);

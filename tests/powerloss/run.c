@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include "aim.h"
 #include "base/mem.h"
 #include "base/must.h"
 
@@ -9,24 +10,6 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define AROUND 3u  /* records before and behind an event that is aimed at */
-#define BEHIND 12u /* records behind a sync that was taken out: half of the losses … */
-#define LATER  60u /* … and half of the others */
-#define HALF   500000u
-
-/* Events worth aiming at: losses just before, within and just after them. */
-static const unsigned targets[] = {
-    TO(TRACE_CREATE) | TO(TRACE_MKDIR),
-    TO(TRACE_RENAME),
-    TO(TRACE_UNLINK),
-    TO(TRACE_SIZE),
-    TO(TRACE_SYNC),
-    TO(TRACE_SYNC_DIR),
-    TO(TRACE_LIFE),
-    TO(TRACE_ACK),
-    TO(TRACE_COMPACT_ACK),
-};
 
 struct image {
     uint64_t number;
@@ -46,53 +29,12 @@ struct runner {
     unsigned running;
 };
 
-/* ---- Which moments ---- */
-
-/* The k-th record that is one of kinds, or of the site; count: how many there are. */
-static size_t nth(const struct run_options *opt, unsigned kinds, size_t k, size_t *count)
-{
-    size_t found = 0;
-    size_t at = 0;
-    for (size_t i = 0; i < opt->trace->n; i++) {
-        const struct tracefile_record *r = &opt->trace->v[i];
-        if (kinds ? !(TO(r->head.kind) & kinds) : sites_find(opt->sites, r) != opt->without)
-            continue;
-        if (found++ == k)
-            at = i;
-    }
-    if (count)
-        *count = found;
-    return at;
-}
-
-static size_t near_event(const struct run_options *opt, unsigned kinds, struct rng *rng)
-{
-    size_t count;
-    nth(opt, kinds, 0, &count);
-    if (count == 0)
-        return (size_t)rng_below(rng, opt->trace->n + 1);
-    size_t at = nth(opt, kinds, (size_t)rng_below(rng, count), NULL);
-    size_t end = opt->trace->n;
-    if (kinds == 0) {
-        size_t behind = rng_chance(rng, HALF) ? BEHIND : rng_chance(rng, HALF) ? LATER : end - at;
-        end = at + 1 + behind < end ? at + 1 + behind : end;
-        return (size_t)rng_between(rng, at + 1, end);
-    }
-    size_t from = at > AROUND ? at - AROUND : 0;
-    end = at + AROUND < end ? at + AROUND : end;
-    return (size_t)rng_between(rng, from, end);
-}
-
 static struct image pick(const struct run_options *opt, uint64_t number)
 {
     struct image im = {.number = number};
     rng_seed(&im.rng, opt->seed * 1000003u + number);
-    if (opt->without >= 0)
-        im.cut = near_event(opt, 0, &im.rng);
-    else if (rng_chance(&im.rng, HALF))
-        im.cut = (size_t)rng_below(&im.rng, opt->trace->n + 1);
-    else
-        im.cut = near_event(opt, targets[rng_below(&im.rng, ARRAY_LEN(targets))], &im.rng);
+    if (!aim_behind(opt->trace, opt->sites, opt->without, &im.rng, &im.cut))
+        im.cut = aim_anywhere(opt->trace, &im.rng);
     if (im.cut > opt->until)
         im.cut = (size_t)rng_below(&im.rng, opt->until + 1);
     return im;

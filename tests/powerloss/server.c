@@ -52,6 +52,13 @@ static void run(const struct server *s, const struct server_options *opt)
     _exit(127);
 }
 
+static bool has_ended(struct server *s)
+{
+    if (s->pid > 0 && waitpid(s->pid, &s->status, WNOHANG) == s->pid)
+        s->pid = 0;
+    return s->pid == 0;
+}
+
 enum rc server_start(struct server *s, const struct server_options *opt)
 {
     *s = (struct server){.log = mem_printf("%s/output", opt->dir),
@@ -66,10 +73,8 @@ enum rc server_start(struct server *s, const struct server_options *opt)
         s->grpc = grpc_open(s->socket_path);
         if (s->grpc)
             return RC_OK;
-        if (waitpid(s->pid, NULL, WNOHANG) != 0) {
-            s->pid = 0;
+        if (has_ended(s))
             return RC_CLOSED;
-        }
         usleep(POLL_US);
     }
     return RC_TIMEOUT;
@@ -85,6 +90,13 @@ void server_stop(struct server *s, int signal)
     free(s->log);
     free(s->socket_path);
     *s = (struct server){0};
+}
+
+bool server_was_killed(struct server *s)
+{
+    for (int i = 0; i < 1000000 / POLL_US && !has_ended(s); i++)
+        usleep(POLL_US);
+    return s->pid == 0 && WIFSIGNALED(s->status) && WTERMSIG(s->status) == SIGKILL;
 }
 
 void server_print_log(const struct server *s)

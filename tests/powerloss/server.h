@@ -24,6 +24,7 @@ struct server_options {
 
 struct server {
     pid_t pid;
+    int status; /* waitpid's, once it has ended */
     struct grpc *grpc;
     char *log; /* path */
     char *socket_path;
@@ -33,6 +34,7 @@ struct server {
  * RC_TIMEOUT. */
 MUST_USE enum rc server_start(struct server *s, const struct server_options *opt);
 void server_stop(struct server *s, int signal); /* and wait for its end */
+bool server_was_killed(struct server *s);       /* by SIGKILL; looks for a second whether it ends */
 void server_print_log(const struct server *s);
 
 /* A read of all keys. revision 0: now; changed: only what was last modified there. *status is

@@ -97,6 +97,12 @@ __attribute__((constructor)) static void begin(void)
 
 /* ---- Records ---- */
 
+static void die_if_told_to(enum trace_kind kind)
+{
+    if ((shim.die_kind == 0 || shim.die_kind == kind) && ++shim.effects == shim.die_at)
+        syscall(SYS_kill, getpid(), SIGKILL);
+}
+
 static void put(enum trace_kind kind, uint64_t file, uint64_t at, const struct iovec *parts, int n)
 {
     struct trace_record head = {.kind = kind, .file = file, .at = at};
@@ -111,8 +117,7 @@ static void put(enum trace_kind kind, uint64_t file, uint64_t at, const struct i
     head.n = (uint32_t)(bytes - sizeof(head));
     if (syscall(SYS_writev, shim.out, all, n + 1) != (long)bytes)
         give_up("cannot write", "the trace");
-    if ((shim.die_kind == 0 || shim.die_kind == kind) && ++shim.effects == shim.die_at)
-        syscall(SYS_kill, getpid(), SIGKILL);
+    die_if_told_to(kind);
 }
 
 static void put_bytes(enum trace_kind kind, uint64_t file, uint64_t at, const void *p, size_t n)
@@ -241,17 +246,9 @@ static mode_t mode_arg(int flags, va_list args)
     return flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
 }
 
-#define OPEN(name)                                                                                 \
-    EXPORT int name(const char *path, int flags, ...)                                              \
-    {                                                                                              \
-        va_list args;                                                                              \
-        va_start(args, flags);                                                                     \
-        mode_t mode = mode_arg(flags, args);                                                       \
-        va_end(args);                                                                              \
-        return open_any(AT_FDCWD, path, flags, mode);                                              \
-    }
-#define OPENAT(name)                                                                               \
-    EXPORT int name(int dir, const char *path, int flags, ...)                                     \
+/* One of these functions; what is behind dir comes before the path. */
+#define OPEN(name, dir, ...)                                                                       \
+    EXPORT int name(__VA_ARGS__ const char *path, int flags, ...)                                  \
     {                                                                                              \
         va_list args;                                                                              \
         va_start(args, flags);                                                                     \
@@ -259,10 +256,10 @@ static mode_t mode_arg(int flags, va_list args)
         va_end(args);                                                                              \
         return open_any(dir, path, flags, mode);                                                   \
     }
-OPEN(open)
-OPEN(open64)
-OPENAT(openat)
-OPENAT(openat64)
+OPEN(open, AT_FDCWD, )
+OPEN(open64, AT_FDCWD, )
+OPEN(openat, dir, int dir, )
+OPEN(openat64, dir, int dir, )
 
 /* What the fortified forms become when there is no mode. */
 #define OPEN_2(name)                                                                               \
@@ -456,6 +453,7 @@ static int sync_any(int fd, long number)
     if (shim.delay_us)
         nanosleep(&delay, NULL);
     enter();
+    die_if_told_to(TRACE_BEFORE_SYNC);
     int r = (int)syscall(number, fd);
     if (r == 0)
         put_sync(&shim.fds[fd]);

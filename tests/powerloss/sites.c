@@ -12,7 +12,8 @@
 
 /* What is between a sync and who wanted it. */
 static const char *const generic[] = {
-    "file_sync", "posix_sync", "posix_sync_dir", "disk_sync_dir", "wal_file_sync", "wal_dir_sync",
+    "file_sync",     "posix_sync",   "posix_sync_dir", "disk_sync_dir",
+    "wal_file_sync", "wal_dir_sync", "sync_batch",
 };
 
 static bool is_generic(const char *function)

@@ -43,6 +43,8 @@ enum trace_kind {
     TRACE_COMPACT_ACK, /* at = revision */
     TRACE_FOUND,       /* like ACK: not acknowledged, but there after a restart */
     TRACE_SEEN,        /* at = revision that a read has shown to the client */
+
+    TRACE_BEFORE_SYNC, /* never in a trace, only to die at: a sync is about to be made */
     TRACE_KIND_END
 };
 

@@ -22,6 +22,7 @@
 #define NEWEST      700000u /* of what is written back, so much is in its latest state */
 #define TORN        250000u /* of all losses, those that tear blocks … */
 #define TORN_BLOCK  300000u /* … and then so many of the blocks */
+#define BACKWARDS   250000u /* of all files, those of which the newest blocks are written back */
 
 /* Never changed once it is in a slot; shared between volumes. */
 struct block {
@@ -34,7 +35,8 @@ struct slot {
     struct block *durable;
     struct block **newer;
     size_t newer_n;
-    bool dirty; /* listed in its file */
+    bool dirty;  /* listed in its file … */
+    size_t rank; /* … as this one */
 };
 
 struct node {
@@ -188,6 +190,7 @@ static void node_overlay(struct node *n, size_t i, size_t from, const uint8_t *b
         n->dirty = mem_realloc(n->dirty, n->dirty_cap * sizeof(size_t));
     }
     s->dirty = true;
+    s->rank = n->dirty_n;
     n->dirty[n->dirty_n++] = i;
 }
 
@@ -355,6 +358,7 @@ void volume_apply(struct volume *v, const struct trace_record *r, const uint8_t 
     case TRACE_COMPACT_ACK:
     case TRACE_FOUND:
     case TRACE_SEEN:
+    case TRACE_BEFORE_SYNC:
     case TRACE_KIND_END:
         break;
     }
@@ -388,12 +392,13 @@ static struct block *tear(const struct slot *s, struct rng *rng)
 struct loss {
     struct rng *rng;
     uint64_t share;
+    size_t oldest; /* blocks of a file that are lost in any case */
     bool torn;
 };
 
 static struct block *lose_slot(const struct slot *s, const struct loss *l)
 {
-    if (s->newer_n == 0 || !rng_chance(l->rng, l->share))
+    if (s->newer_n == 0 || s->rank < l->oldest || !rng_chance(l->rng, l->share))
         return block_ref(s->durable);
     if (l->torn && rng_chance(l->rng, TORN_BLOCK))
         return tear(s, l->rng);
@@ -404,6 +409,10 @@ static struct node *lose_node(struct volume *to, const struct node *n, struct lo
 {
     struct node *out = node_add(to, n->file, n->is_dir);
     l.share = pick_share(l.rng);
+    if (rng_chance(l.rng, BACKWARDS)) {
+        l.oldest = (size_t)rng_below(l.rng, n->dirty_n + 1);
+        l.share = PER_MILLION;
+    }
     out->size = n->size;
     if (n->sizes_n > 0 && rng_chance(l.rng, l.share))
         out->size = n->sizes[pick_state(l.rng, n->sizes_n)];

@@ -203,6 +203,16 @@ static void the_quota_refuses_what_adds(void **state)
                                                   .physical = true};
     r = lab_call(&l, "/etcdserverpb.KV/Compact", &wire_compaction_request, &compact);
     assert_int_equal(r->grpc_status, 0);
+    /* The alarm stays until it is disarmed. */
+    caller_refused(lab_put(&l, "k", "small"), GRPC_RESOURCE_EXHAUSTED,
+                   "etcdserver: mvcc: database space exceeded");
+    const struct pb_alarm_request disarm = {.action = PB_ALARM_ACTION_DEACTIVATE,
+                                            .member_id = LAB_MEMBER,
+                                            .alarm = PB_ALARM_TYPE_NOSPACE};
+    struct pb_alarm_response disarmed;
+    lab_response(&l, lab_call(&l, "/etcdserverpb.Maintenance/Alarm", &wire_alarm_request, &disarm),
+                 &wire_alarm_response, &disarmed);
+    assert_int_equal(disarmed.alarms_n, 1);
     assert_int_equal(lab_put(&l, "k", "small")->grpc_status, 0);
     lab_close(&l);
 }

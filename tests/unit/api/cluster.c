@@ -59,6 +59,46 @@ static void the_member_list_is_this_member(void **state)
     lab_close(&l);
 }
 
+static void changes_are_answered_as_on_one_node(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct slice own = SLICE_LIT("http://10.0.0.1:2380");
+    struct slice other = SLICE_LIT("http://10.0.0.2:2380");
+    struct slice bad = SLICE_LIT("10.0.0.2:2380");
+    struct pb_member_add_request add = {.peer_urls = &bad, .peer_urls_n = 1};
+    lab_open(&l, NULL);
+#define CALL(method, name, r) lab_call(&l, "/etcdserverpb.Cluster/" method, &wire_##name, r)
+    caller_refused(CALL("MemberAdd", member_add_request, &add), GRPC_INVALID_ARGUMENT,
+                   "etcdserver: given member URLs are invalid");
+    add.peer_urls_n = 0;
+    caller_refused(CALL("MemberAdd", member_add_request, &add), GRPC_INVALID_ARGUMENT,
+                   "etcdserver: given member URLs are invalid");
+    add = (struct pb_member_add_request){.peer_urls = &own, .peer_urls_n = 1};
+    caller_refused(CALL("MemberAdd", member_add_request, &add), GRPC_FAILED_PRECONDITION,
+                   "etcdserver: Peer URLs already exists");
+    add.peer_urls = &other;
+    struct caller_reply *r = CALL("MemberAdd", member_add_request, &add);
+    caller_refused(r, GRPC_UNAVAILABLE, "etcdserver: unhealthy cluster");
+    assert_non_null(strstr(r->explain, "one member"));
+    struct pb_member_remove_request gone = {.id = LAB_MEMBER};
+    caller_refused(CALL("MemberRemove", member_remove_request, &gone), GRPC_FAILED_PRECONDITION,
+                   "etcdserver: re-configuration failed due to not enough started members");
+    gone.id++;
+    caller_refused(CALL("MemberRemove", member_remove_request, &gone), GRPC_NOT_FOUND,
+                   "etcdserver: member not found");
+    struct pb_member_promote_request promote = {.id = LAB_MEMBER};
+    caller_refused(CALL("MemberPromote", member_promote_request, &promote),
+                   GRPC_FAILED_PRECONDITION, "etcdserver: can only promote a learner member");
+    struct pb_member_update_request update = {LAB_MEMBER, &own, 1};
+    assert_int_equal(CALL("MemberUpdate", member_update_request, &update)->grpc_status, 0);
+    update.peer_urls = &other;
+    caller_refused(CALL("MemberUpdate", member_update_request, &update), GRPC_UNAVAILABLE,
+                   "etcdserver: unhealthy cluster");
+#undef CALL
+    lab_close(&l);
+}
+
 static void health_follows_the_lead(void **state)
 {
     (void)state;
@@ -86,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_says_how_far_it_is),
         cmocka_unit_test(the_member_list_is_this_member),
+        cmocka_unit_test(changes_are_answered_as_on_one_node),
         cmocka_unit_test(health_follows_the_lead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,14 @@ static void make_env(struct lab *l)
                           .rng = &l->rng,
                           .disk = sim_disk_env(l->disk),
                           .workers = &l->workers.workers,
-                          .log = &l->log};
+                          .log = &l->log,
+                          .metrics = &l->metrics};
+    metrics_init(&l->metrics);
+}
+
+static void no_random(void *p, size_t n)
+{
+    memset(p, 7, n);
 }
 
 static void make_parts(struct lab *l, const struct lab_options *opt)
@@ -113,6 +120,7 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
                                                  .cluster_id = LAB_CLUSTER,
                                                  .member_id = LAB_MEMBER,
                                                  .quota_bytes = opt->quota,
+                                                 .token_ttl_ns = opt->jwt ? 0 : 300ull * NS_PER_S,
                                                  .arg = l,
                                                  .configuration = configuration,
                                                  .on_flushed = on_flushed,
@@ -129,6 +137,7 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .env = &l->env,
         .cluster_id = LAB_CLUSTER,
         .storage = l->storage,
+        .spool_dir = ".",
         .member = {.id = LAB_MEMBER,
                    .name = "infra0",
                    .peer_urls = peers,
@@ -139,7 +148,13 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .txn_ops_max = 128,
         .quota_bytes = opt->quota,
         .etcd_version = "3.7.0",
-        .budget = &l->budget});
+        .watch_progress_ns = LAB_PROGRESS_NS,
+        .budget = &l->budget,
+        .json = true,
+        .jwt = opt->jwt,
+        .bcrypt_cost = 4,
+        .member_list = opt->member_list,
+        .random = no_random});
     api_attach(l->api, l->state, l->quorum);
 }
 
@@ -168,6 +183,7 @@ static void start(struct lab *l)
                                          buf_slice(&restored.conf)};
     if (quorum_start(l->quorum, l->wal, &found, &snap, &err) != RC_OK)
         fail_msg("%s", err.text);
+    api_lead(l->api);
     buf_fini(&restored.conf);
 }
 
@@ -206,7 +222,8 @@ void lab_open(struct lab *l, const struct lab_options *opt)
     if (opt->members > 1)
         grow_cluster(l, opt->members);
     start(l);
-    caller_open(&l->caller, &l->env, api_handler(l->api), &l->budget, opt->stream_window);
+    caller_open(&l->caller, &l->env, api_handler(l->api, RPC_DOOR_ALL), &l->budget,
+                opt->stream_window);
     lab_run(l);
 }
 
@@ -238,6 +255,8 @@ void lab_run(struct lab *l)
         if (!l->halted)
             worker_drain(&l->workers.workers, LANE_WAL);
         worker_drain(&l->workers.workers, LANE_STORE);
+        if (!l->pool_idle)
+            worker_drain(&l->workers.workers, LANE_POOL);
         caller_pump(&l->caller);
     }
 }
@@ -254,7 +273,12 @@ struct caller_reply *lab_call(struct lab *l, const char *path, const struct wire
 {
     struct buf body = {0};
     wire_encode(m, request, &body);
-    struct caller_reply *r = caller_call(&l->caller, path, buf_slice(&body));
+    struct buf framed = {0};
+    caller_frame(&framed, 0, buf_slice(&body));
+    struct caller_reply *r = caller_send(
+        &l->caller,
+        &(struct caller_request){.path = path, .token = l->token, .body = buf_slice(&framed)});
+    buf_fini(&framed);
     buf_fini(&body);
     lab_run(l);
     return r;

@@ -5,6 +5,7 @@
 
 #include "../rpc/caller.h"
 #include "api/api.h"
+#include "env/metrics.h"
 #include "sim/disk.h"
 #include "sim/workers.h"
 #include "wire/etcd.h"
@@ -12,6 +13,7 @@
 #define LAB_CLUSTER       0xc1u
 #define LAB_MEMBER        0x3eu
 #define LAB_REQUEST_BYTES (64u << 10)
+#define LAB_PROGRESS_NS   ((uint64_t)10 * NS_PER_S)
 
 struct lab {
     struct env env;
@@ -20,6 +22,7 @@ struct lab {
     struct timers timers;
     struct rng rng;
     struct log log;
+    struct metrics metrics;
     struct sim_disk *disk;
     struct sim_workers workers;
     struct storage *storage;
@@ -30,10 +33,15 @@ struct lab {
     struct http_budget budget;
     struct caller caller;
     struct arena arena;
-    bool halted; /* the log's lane stands still */
+    bool halted;       /* the log's lane stands still */
+    bool pool_idle;    /* the pool's too */
+    const char *token; /* of every call; NULL: none */
+    char *own_token;   /* a test's */
 };
 
 struct lab_options {
+    const struct jwt *jwt; /* NULL: simple tokens, for 300 s */
+    enum api_member_list member_list;
     int64_t quota;
     uint32_t stream_window; /* the client's; 0: plenty */
     size_t request_bytes;   /* 0: LAB_REQUEST_BYTES */

@@ -26,7 +26,7 @@ static void open_filled(struct lab *l)
         snprintf(key, sizeof(key), "k%u", i);
         assert_int_equal(lab_put(l, key, value)->grpc_status, 0);
         caller_close(&l->caller); /* its list of replies is short */
-        caller_open(&l->caller, &l->env, api_handler(l->api), &l->budget, WINDOW);
+        caller_open(&l->caller, &l->env, api_handler(l->api, RPC_DOOR_ALL), &l->budget, WINDOW);
     }
 }
 

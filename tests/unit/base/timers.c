@@ -165,12 +165,27 @@ static void one_may_stop_another_that_is_due(void **state)
     timers_fini(&p.timers);
 }
 
+static void taking_gives_them_in_order_without_firing(void **state)
+{
+    (void)state;
+    struct pair p = {.first.fire = never, .second.fire = never};
+    timer_start(&p.timers, &p.first, 7);
+    timer_start(&p.timers, &p.second, 3);
+    assert_null(timers_take(&p.timers, 2));
+    assert_ptr_equal(timers_take(&p.timers, 7), &p.second);
+    assert_ptr_equal(timers_take(&p.timers, 7), &p.first);
+    assert_null(timers_take(&p.timers, 7));
+    assert_false(timer_active(&p.first));
+    timers_fini(&p.timers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fire_in_order),
         cmocka_unit_test(one_started_while_firing_waits),
         cmocka_unit_test(one_may_stop_another_that_is_due),
+        cmocka_unit_test(taking_gives_them_in_order_without_firing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,38 @@ static void test_bootstrap_wants_the_own_urls(void **state)
     check_fini(&check);
 }
 
+static void retention(const char *flags, int64_t wanted)
+{
+    struct check check;
+    check_load(&check, flags, NULL);
+    check_ok(&check);
+    assert_int_equal(check.conf.auto_compaction, wanted);
+    check_fini(&check);
+}
+
+static void test_retention_is_hours_a_duration_or_revisions(void **state)
+{
+    (void)state;
+    const int64_t second = 1000000000;
+    retention("", 0);
+    retention("--auto-compaction-retention 0", 0);
+    retention("--auto-compaction-retention 3", 3 * 3600 * second);
+    retention("--auto-compaction-retention 1h30m", 5400 * second);
+    retention("--auto-compaction-retention 10ms", second / 100);
+    retention("--auto-compaction-mode revision --auto-compaction-retention 1000", 1000);
+    retention("--auto-compaction-mode revision --auto-compaction-retention 1us", 1000);
+    check_refused(
+        "--auto-compaction-retention x", RC_INVALID,
+        "error parsing CompactionRetention: \"x\" is neither a number nor a duration such "
+        "as 1h30m");
+    check_refused("--auto-compaction-retention -5m", RC_INVALID,
+                  "error parsing CompactionRetention: \"-5m\" is neither a number nor a duration "
+                  "such as 1h30m");
+    check_refused("--auto-compaction-retention 99999999999999999999", RC_INVALID,
+                  "error parsing CompactionRetention: \"99999999999999999999\" is neither a number "
+                  "nor a duration such as 1h30m");
+}
+
 static void test_wrong_clusters(void **state)
 {
     (void)state;
@@ -247,6 +279,8 @@ static const char *other_value(const struct conf_flag *flag)
         return strcmp(flag->initial, "true") == 0 ? "false" : "true";
     case CONF_DURATION:
         return "77s";
+    case CONF_GATES:
+        return "CompactHashCheck=true";
     case CONF_INT:
     case CONF_UINT:
     case CONF_UINT32:
@@ -332,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_the_cluster_follows_name_and_peer_urls),
         cmocka_unit_test(test_bootstrap_wants_the_own_urls),
+        cmocka_unit_test(test_retention_is_hours_a_duration_or_revisions),
         cmocka_unit_test(test_wrong_clusters),
         cmocka_unit_test(test_one_way_to_find_members),
         cmocka_unit_test(test_urls_that_are_listened_on),

@@ -140,7 +140,8 @@ static void test_since_agrees_with_the_lists(void **state)
     for (size_t i = 0; i < conf_flag_count; i++) {
         bool listed = since[i] && strncmp(since[i], conf_flags[i].since, 3) == 0;
         bool is_help = strcmp(conf_flags[i].name, "help") == 0; /* Go's own */
-        if (!listed && !is_help)
+        bool is_own = !since[i] && strcmp(conf_flags[i].since, "moat") == 0;
+        if (!listed && !is_help && !is_own)
             fail_msg("--%s: since %s, but first in %s", conf_flags[i].name, conf_flags[i].since,
                      since[i] ? since[i] : "none");
     }

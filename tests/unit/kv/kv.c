@@ -238,11 +238,16 @@ static void a_damaged_value_is_found_when_it_is_read(void **state)
     assert_int_equal(storage_get(l.storage, TABLE_KEY, at, &stored), RC_OK);
     AUTO(buf_fini) struct buf copy = {0};
     buf_append_slice(&copy, stored);
-    copy.p[4] ^= 1;
+    copy.p[copy.n - STORED_CRC_LEN - 1] ^= 1; /* the value */
     struct storage_op op = {TABLE_KEY, STORAGE_PUT, at, buf_slice(&copy)};
     assert_int_equal(storage_commit(l.storage, &op, 1), RC_OK);
     storage_refresh(l.storage);
     assert_int_equal(kv_get(l.kv, SLICE_LIT("a"), &encoded), RC_CORRUPT);
+    assert_int_equal(lab_restore(&l), RC_OK); /* it is found at once only when that is asked for */
+    l.verify = true;
+    assert_int_equal(lab_restore(&l), RC_CORRUPT);
+    l.verify = false;
+    assert_int_equal(lab_restore(&l), RC_OK);
     op.change = STORAGE_DELETE;
     assert_int_equal(storage_commit(l.storage, &op, 1), RC_OK);
     storage_refresh(l.storage);

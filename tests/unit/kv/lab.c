@@ -21,7 +21,7 @@ void lab_open(struct lab *l)
     *l = (struct lab){.marks = {.revision = 1, .compacted = -1, .swept = -1}};
     l->clock = (struct clock){.mono_ns = clock_now, .wall_ns = clock_now};
     l->log.level = LOG_FATAL;
-    l->env = (struct env){.clock = &l->clock, .log = &l->log};
+    l->env = (struct env){.clock = &l->clock, .timers = &l->timers, .log = &l->log};
     l->storage = map_storage_new();
     l->kv = kv_new(&l->env, l->storage);
 }
@@ -32,6 +32,14 @@ void lab_close(struct lab *l)
     kv_free(l->kv);
     storage_close(l->storage);
     free(l->batch.ops);
+    assert_true(timers_next(&l->timers) == TIMERS_NEVER);
+    timers_fini(&l->timers);
+}
+
+void lab_run(struct lab *l)
+{
+    while (timers_next(&l->timers) <= l->now_ns)
+        timers_run(&l->timers, l->now_ns);
 }
 
 void lab_put(struct lab *l, const char *key, const char *value)
@@ -96,7 +104,7 @@ enum rc lab_restore(struct lab *l)
     kv_free(l->kv);
     l->kv = kv_new(&l->env, l->storage);
     l->err = (struct err){0};
-    return kv_restore(l->kv, &l->marks, &l->err);
+    return kv_restore(l->kv, &l->marks, l->verify, &l->err);
 }
 
 static bool count_one(void *arg, struct slice key, struct slice value)

@@ -9,6 +9,7 @@
 struct lab {
     struct env env;
     struct clock clock;
+    struct timers timers;
     uint64_t now_ns;
     uint64_t tick_ns; /* the clock moves on by it each time it is read */
     struct log log;
@@ -16,11 +17,15 @@ struct lab {
     struct kv *kv;
     struct kv_flush batch;
     struct kv_marks marks; /* as of the last flush, kept as state would */
+    bool verify;           /* at lab_restore */
     struct err err;
 };
 
 void lab_open(struct lab *l);
 void lab_close(struct lab *l);
+
+/* Turns of the loop until no timer is due. */
+void lab_run(struct lab *l);
 
 /* One transaction of one change. */
 void lab_put(struct lab *l, const char *key, const char *value);

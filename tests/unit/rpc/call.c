@@ -365,9 +365,160 @@ static void a_source_may_fail(void **state)
     lab_close(&l);
 }
 
+/* ---- Calls from within the process ---- */
+
+/* A carrier that writes down what it was given. */
+struct ear {
+    struct buf heard; /* messages, each behind a '|' */
+    unsigned last;    /* last messages and ends */
+    int code;
+    const char *explain;
+    size_t queued;
+};
+
+static void hear_message(void *carrier, struct buf *body, bool last)
+{
+    struct ear *e = carrier;
+    buf_append_u8(&e->heard, '|');
+    buf_append_slice(&e->heard, slice_skip(buf_slice(body), RPC_FRAME_LEN));
+    buf_fini(body);
+    e->last += last;
+}
+
+static void hear_source(void *carrier, struct http_source *src, uint64_t len, bool last)
+{
+    struct ear *e = carrier;
+    size_t before = e->heard.n;
+    while (src->ops->pull(src, &e->heard, 1000) == HTTP_PULL_MORE)
+        ;
+    assert_int_equal(e->heard.n - before, len);
+    src->ops->release(src);
+    e->last += last;
+}
+
+static void hear_end(void *carrier, enum grpc_code code, const char *text, const char *explain)
+{
+    struct ear *e = carrier;
+    e->code = (int)code;
+    e->explain = explain;
+    buf_append_str(&e->heard, text);
+    e->last++;
+}
+
+static size_t hear_queued(const void *carrier)
+{
+    return ((const struct ear *)carrier)->queued;
+}
+
+static const struct rpc_carrier_ops ear_ops = {
+    .message = hear_message, .source = hear_source, .end = hear_end, .queued = hear_queued};
+
+static struct rpc_call *open_call(struct lab *l, struct ear *e, const char *path)
+{
+    *e = (struct ear){.code = -1};
+    return rpc_call_open(l->server, slice_str(path), &ear_ops, e, SLICE_LIT("secret"));
+}
+
+static void heard(struct ear *e, const char *text)
+{
+    assert_true(slice_eq(buf_slice(&e->heard), slice_str(text)));
+    assert_int_equal(e->last, 1);
+    buf_fini(&e->heard);
+}
+
+static void a_call_from_within_is_served_like_any(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct ear e;
+    lab_open(&l, 0, 1u << 30, 0);
+    rpc_call_feed(open_call(&l, &e, "/t.T/Echo"), SLICE_LIT("hello"));
+    heard(&e, "|hello");
+    assert_string_equal(l.token, "secret");
+    rpc_call_feed(open_call(&l, &e, "/t.T/Echo"), SLICE_LIT(""));
+    heard(&e, "|");
+    rpc_call_feed(open_call(&l, &e, "/t.T/Explain"), SLICE_LIT("x"));
+    assert_int_equal(e.code, GRPC_NOT_FOUND);
+    assert_string_equal(e.explain, "look\nelsewhere");
+    buf_fini(&e.heard);
+    rpc_call_feed(open_call(&l, &e, "/t.T/Source"), SLICE_LIT("2500"));
+    assert_int_equal(e.heard.n, 2500);
+    buf_fini(&e.heard);
+    struct rpc_call *call = open_call(&l, &e, "/t.T/Wait");
+    rpc_call_feed(call, SLICE_LIT("x"));
+    rpc_call_feed_end(call);
+    assert_int_equal(e.last, 0);
+    lab_answer(&l, "later");
+    heard(&e, "|later");
+    rpc_call_feed_end(open_call(&l, &e, "/t.T/Echo")); /* without a message */
+    heard(&e, "EOF");
+    assert_null(open_call(&l, &e, "/t.T/Nothing"));
+    assert_int_equal(rpc_server_calls(l.server), 0);
+    lab_close(&l);
+}
+
+static void who_called_from_within_may_go_away(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct ear e;
+    lab_open(&l, 0, 1u << 30, 0);
+    struct rpc_call *call = open_call(&l, &e, "/t.T/Wait");
+    rpc_call_feed(call, SLICE_LIT("x"));
+    rpc_call_abandon(call);
+    assert_true(rpc_gone(l.held));
+    lab_answer(&l, "nobody hears");
+    assert_int_equal(e.last, 0);
+    rpc_call_abandon(open_call(&l, &e, "/t.T/Echo"));
+    call = open_call(&l, &e, "/t.T/Chat");
+    rpc_call_abandon(call);
+    assert_int_equal(l.closed, 1);
+    assert_int_equal(rpc_server_calls(l.server), 0);
+    lab_close(&l);
+}
+
+static void a_call_from_within_may_stream(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct ear e;
+    struct buf tail = {0};
+    lab_open(&l, 0, 1u << 30, 0);
+    struct rpc_call *call = open_call(&l, &e, "/t.T/Chat");
+    rpc_call_feed(call, SLICE_LIT("one"));
+    buf_append_str(&tail, "tail");
+    struct blob *b = blob_new(&tail);
+    rpc_send_shared(call, SLICE_LIT("head+"), b);
+    blob_release(b);
+    e.queued = RPC_QUEUED_MAX + 1;
+    rpc_call_feed(call, SLICE_LIT("two"));
+    rpc_call_feed_end(call);
+    assert_true(slice_eq(buf_slice(&e.heard), SLICE_LIT("|one|head+tail")));
+    e.queued = 0;
+    l.talks = true;
+    rpc_call_drained(call);
+    assert_int_equal(l.drained, 1);
+    assert_true(slice_eq(buf_slice(&e.heard), SLICE_LIT("|one|head+tail|more|two|bye")));
+    rpc_end(call);
+    heard(&e, "|one|head+tail|more|two|bye");
+    assert_int_equal(e.code, GRPC_OK);
+    rpc_call_feed(open_call(&l, &e, "/t.T/Chat"), SLICE_LIT("fail"));
+    heard(&e, "as you wish");
+    rpc_call_feed(open_call(&l, &e, "/t.T/Count"), SLICE_LIT("2"));
+    heard(&e, "|one|one");
+    e = (struct ear){0};
+    assert_null(
+        rpc_call_open(l.server, SLICE_LIT("/t.T/Chat"), &ear_ops, &e, SLICE_LIT("unwelcome")));
+    heard(&e, "go away");
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_call_from_within_is_served_like_any),
+        cmocka_unit_test(who_called_from_within_may_go_away),
+        cmocka_unit_test(a_call_from_within_may_stream),
         cmocka_unit_test(is_answered_with_its_message),
         cmocka_unit_test(takes_its_message_in_any_pieces),
         cmocka_unit_test(what_is_behind_the_message_is_ignored),

@@ -252,6 +252,27 @@ struct slice caller_message(const struct caller_reply *r)
     return slice_skip(buf_slice(&r->body), 5);
 }
 
+struct slice caller_next(const struct caller_reply *r, size_t *at)
+{
+    struct slice rest = slice_skip(buf_slice(&r->body), *at);
+    if (rest.n < 5)
+        return (struct slice){0};
+    assert_int_equal(rest.p[0], 0);
+    size_t n = __builtin_bswap32(load_u32(rest.p + 1));
+    if (rest.n < 5 + n)
+        return (struct slice){0};
+    *at += 5 + n;
+    return slice_of(rest.p + 5, n);
+}
+
+void caller_say(struct caller *c, struct caller_reply *r, const char *text)
+{
+    struct buf body = {0};
+    caller_frame(&body, 0, slice_str(text));
+    caller_more(c, r, buf_slice(&body), false);
+    buf_fini(&body);
+}
+
 void caller_refused(const struct caller_reply *r, int code, const char *text)
 {
     assert_true(r->ended);

@@ -7,7 +7,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-#define CALLER_STREAMS_MAX 64
+#define CALLER_STREAMS_MAX 300
 
 struct caller_request {
     const char *method; /* NULL: POST */
@@ -63,6 +63,9 @@ void caller_pump(struct caller *c); /* both ways until nothing moves */
 struct caller_reply *caller_call(struct caller *c, const char *path, struct slice message);
 /* The message of an answer; the test fails unless it is exactly one, with status 0. */
 struct slice caller_message(const struct caller_reply *r);
+/* The next of several messages, *at moved behind it; p NULL: none has come whole. */
+struct slice caller_next(const struct caller_reply *r, size_t *at);
+void caller_say(struct caller *c, struct caller_reply *r, const char *text); /* one more message */
 /* The test fails unless the call was refused with this code and text. */
 void caller_refused(const struct caller_reply *r, int code, const char *text);
 

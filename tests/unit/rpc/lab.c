@@ -72,18 +72,29 @@ static void release(struct http_source *source)
     free(s);
 }
 
-static void serve_source(void *arg, struct rpc_call *call, struct slice message)
+struct http_source *lab_letters(struct lab *l, size_t n)
 {
     static const struct http_source_ops ops = {pull, release};
-    struct lab *l = arg;
     struct letters *s = mem_zalloc(sizeof(*s));
-    uint64_t n = 0;
-    for (size_t i = 0; i < message.n; i++)
-        n = n * 10 + (uint64_t)(message.p[i] - '0');
-    l->served++;
     *s = (struct letters){.source = {&ops}, .lab = l};
-    l->source_left = (size_t)n;
-    rpc_reply_source(call, &s->source, n);
+    l->source_left = n;
+    return &s->source;
+}
+
+static uint64_t number(struct slice digits)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < digits.n; i++)
+        n = n * 10 + (uint64_t)(digits.p[i] - '0');
+    return n;
+}
+
+static void serve_source(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct lab *l = arg;
+    uint64_t n = number(message);
+    l->served++;
+    rpc_reply_source(call, lab_letters(l, (size_t)n), n);
 }
 
 static void serve_wait(void *arg, struct rpc_call *call, struct slice message)
@@ -92,6 +103,96 @@ static void serve_wait(void *arg, struct rpc_call *call, struct slice message)
     (void)message;
     l->served++;
     l->held = call;
+}
+
+static void say(struct rpc_call *call, struct slice message)
+{
+    struct buf body = {0};
+    rpc_body_begin(&body);
+    buf_append_slice(&body, message);
+    rpc_send(call, &body);
+    assert_null(body.p);
+}
+
+static void chat_open(void *arg, struct rpc_call *call)
+{
+    struct lab *l = arg;
+    l->opened++;
+    if (slice_eq(call->token, SLICE_LIT("unwelcome"))) {
+        rpc_fail(call, GRPC_UNAUTHENTICATED, "go away", NULL);
+        return;
+    }
+    call->user = l;
+    l->chat = call;
+}
+
+static void chat_message(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct lab *l = arg;
+    assert_ptr_equal(call->user, l);
+    l->served++;
+    struct slice kept = arena_copy(&call->arena, message); /* as decoding does */
+    if (slice_eq(message, SLICE_LIT("end")) || slice_eq(message, SLICE_LIT("fail")))
+        l->chat = NULL;
+    if (slice_eq(message, SLICE_LIT("end")))
+        rpc_end(call);
+    else if (slice_eq(message, SLICE_LIT("fail")))
+        rpc_fail(call, GRPC_ABORTED, "as you wish", "you asked for it");
+    else if (slice_eq(message, SLICE_LIT("hold")))
+        rpc_hold(call);
+    else
+        say(call, kept);
+}
+
+static void chat_half_close(void *arg, struct rpc_call *call)
+{
+    struct lab *l = arg;
+    l->half_closed++;
+    say(call, SLICE_LIT("bye"));
+}
+
+static void chat_drained(void *arg, struct rpc_call *call)
+{
+    struct lab *l = arg;
+    l->drained++;
+    if (l->talks)
+        say(call, SLICE_LIT("more"));
+    l->talks = false;
+}
+
+static void chat_closed(void *arg, struct rpc_call *call)
+{
+    struct lab *l = arg;
+    assert_ptr_equal(l->chat, call);
+    l->closed++;
+    l->chat = NULL;
+}
+
+static void serve_count(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct lab *l = arg;
+    uint64_t n = number(message);
+    l->served++;
+    for (uint64_t i = 0; i < n; i++)
+        say(call, SLICE_LIT("one"));
+    rpc_end(call);
+}
+
+static const struct rpc_stream_ops chat_ops = {.open = chat_open,
+                                               .message = chat_message,
+                                               .half_close = chat_half_close,
+                                               .drained = chat_drained,
+                                               .closed = chat_closed,
+                                               .urgent = true};
+static const struct rpc_stream_ops count_ops = {.closed = chat_closed};
+
+static bool admit(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct lab *l = arg;
+    if (!l->strict || !slice_eq(message, SLICE_LIT("forbidden")))
+        return true;
+    rpc_fail(call, GRPC_PERMISSION_DENIED, "no", NULL);
+    return false;
 }
 
 static void serve_text(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out)
@@ -113,10 +214,9 @@ static void serve_ill(void *arg, const struct rpc_http_request *req, struct rpc_
 }
 
 static const struct rpc_method methods[] = {
-    {"/t.T/Echo", serve_echo},
-    {"/t.T/Explain", serve_explain},
-    {"/t.T/Source", serve_source},
-    {"/t.T/Wait", serve_wait},
+    {"/t.T/Chat", NULL, &chat_ops}, {"/t.T/Count", serve_count, &count_ops},
+    {"/t.T/Echo", serve_echo},      {"/t.T/Explain", serve_explain},
+    {"/t.T/Source", serve_source},  {"/t.T/Wait", serve_wait},
 };
 
 static const struct rpc_route routes[] = {{"/text", serve_text}, {"/ill", serve_ill}};
@@ -132,11 +232,13 @@ void lab_open(struct lab *l, size_t message_max, uint64_t budget_max, uint32_t s
                                                      .method_count = ARRAY_LEN(methods),
                                                      .routes = routes,
                                                      .route_count = ARRAY_LEN(routes),
-                                                     .cors = true,
+                                                     .access = {.cors = true},
+                                                     .admit = admit,
                                                      .arg = l,
                                                      .message_max = message_max,
                                                      .budget = &l->budget});
-    caller_open(&l->caller, &l->env, rpc_server_handler(l->server), &l->budget, stream_window);
+    caller_open(&l->caller, &l->env, rpc_server_handler(l->server, RPC_DOOR_ALL), &l->budget,
+                stream_window);
 }
 
 void lab_close(struct lab *l)

@@ -96,7 +96,7 @@ static void http1_is_answered_the_same(void **state)
     (void)state;
     struct lab l;
     lab_open(&l, 0, 1u << 30, 0);
-    struct http_handler *h = rpc_server_handler(l.server);
+    struct http_handler *h = rpc_server_handler(l.server, RPC_DOOR_ALL);
     char *text = caller_http1(&l.env, h, "GET /text?q HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\n"));
     assert_non_null(strstr(text, "\r\n\r\npath /text query q"));
@@ -115,6 +115,29 @@ static void http1_is_answered_the_same(void **state)
     lab_close(&l);
 }
 
+static void a_door_opens_for_what_is_meant(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, 0, 1u << 30, 0);
+    const char *plain = "GET /text?q HTTP/1.1\r\nHost: a\r\n\r\n";
+    char *text = caller_http1(&l.env, rpc_server_handler(l.server, RPC_DOOR_GRPC), plain);
+    assert_non_null(strstr(text, "HTTP/1.1 404 Not Found\r\n"));
+    free(text);
+    text = caller_http1(&l.env, rpc_server_handler(l.server, RPC_DOOR_HTTP), plain);
+    assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\n"));
+    free(text);
+    caller_close(&l.caller);
+    caller_open(&l.caller, &l.env, rpc_server_handler(l.server, RPC_DOOR_HTTP), &l.budget, 0);
+    assert_int_equal(caller_call(&l.caller, "/t.T/Echo", SLICE_LIT("m"))->status, 404);
+    assert_int_equal(l.served, 0);
+    caller_close(&l.caller);
+    caller_open(&l.caller, &l.env, rpc_server_handler(l.server, RPC_DOOR_GRPC), &l.budget, 0);
+    assert_int_equal(caller_call(&l.caller, "/t.T/Echo", SLICE_LIT("m"))->grpc_status, 0);
+    assert_int_equal(l.served, 1);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +146,7 @@ int main(void)
         cmocka_unit_test(browsers_may_ask_first),
         cmocka_unit_test(a_route_may_refuse),
         cmocka_unit_test(http1_is_answered_the_same),
+        cmocka_unit_test(a_door_opens_for_what_is_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,7 +43,8 @@ static void many_calls_leave_nothing_behind(void **state)
         size_t n = 0;
         struct caller callers[20];
         for (size_t c = 0; c < 20; c++) {
-            caller_open(&callers[c], &l.env, rpc_server_handler(l.server), &l.budget, 0);
+            caller_open(&callers[c], &l.env, rpc_server_handler(l.server, RPC_DOOR_ALL), &l.budget,
+                        0);
             for (size_t i = 0; i < 60; i++) {
                 caller_call(&callers[c], "/t.T/Wait", SLICE_LIT("x"));
                 held[n++] = l.held;

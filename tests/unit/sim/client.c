@@ -15,7 +15,7 @@ static void writes_are_of_all_kinds_and_fine(void **state)
 {
     (void)state;
     struct rng rng;
-    unsigned kinds[RAFT_REQUEST_COMPACTION + 1] = {0};
+    unsigned kinds[RAFT_REQUEST_LEASE_REVOKE + 1] = {0};
     unsigned branches = 0;
     rng_seed(&rng, 1);
     for (uint64_t i = 1; i <= 5000; i++) {
@@ -25,9 +25,11 @@ static void writes_are_of_all_kinds_and_fine(void **state)
         struct pb_delete_range_request del;
         struct pb_txn_request txn;
         struct pb_compaction_request c;
+        struct pb_lease_grant_request grant;
+        struct pb_lease_revoke_request revoke;
         uint32_t field = client_write(&rng, i, 100, 10, &a, &out);
         struct slice body = buf_slice(&out);
-        assert_true(field <= RAFT_REQUEST_COMPACTION);
+        assert_true(field <= RAFT_REQUEST_LEASE_REVOKE);
         kinds[field]++;
         if (field == RAFT_REQUEST_PUT) {
             assert_int_equal(wire_decode(&wire_put_request, body, &a, &put), RC_OK);
@@ -39,6 +41,12 @@ static void writes_are_of_all_kinds_and_fine(void **state)
             assert_int_equal(wire_decode(&wire_txn_request, body, &a, &txn), RC_OK);
             assert_int_equal(check_txn(&txn, CHECK_TXN_OPS_MAX), ETCD_OK);
             branches += txn.success_n > 1 && txn.failure_n > 1;
+        } else if (field == RAFT_REQUEST_LEASE_GRANT) {
+            assert_int_equal(wire_decode(&wire_lease_grant_request, body, &a, &grant), RC_OK);
+            assert_true(grant.id != 0 && grant.ttl > 0);
+        } else if (field == RAFT_REQUEST_LEASE_REVOKE) {
+            assert_int_equal(wire_decode(&wire_lease_revoke_request, body, &a, &revoke), RC_OK);
+            assert_int_not_equal(revoke.id, 0);
         } else {
             assert_int_equal(field, RAFT_REQUEST_COMPACTION);
             assert_int_equal(wire_decode(&wire_compaction_request, body, &a, &c), RC_OK);
@@ -48,6 +56,7 @@ static void writes_are_of_all_kinds_and_fine(void **state)
     }
     assert_true(kinds[RAFT_REQUEST_PUT] > 2000 && kinds[RAFT_REQUEST_DELETE_RANGE] > 200);
     assert_true(kinds[RAFT_REQUEST_TXN] > 500 && kinds[RAFT_REQUEST_COMPACTION] > 50);
+    assert_true(kinds[RAFT_REQUEST_LEASE_GRANT] > 50 && kinds[RAFT_REQUEST_LEASE_REVOKE] > 20);
     assert_true(branches > 50);
 }
 

@@ -14,6 +14,7 @@ struct bench {
     struct env env;
     struct clock clock;
     struct timers timers;
+    struct rng rng;
     struct log log;
     struct storage *storage;
     struct state *state;
@@ -52,7 +53,8 @@ static void begin(struct bench *b)
 {
     *b = (struct bench){.clock = {no_time, no_time}};
     b->log.level = LOG_FATAL;
-    b->env = (struct env){.clock = &b->clock, .timers = &b->timers, .log = &b->log};
+    rng_seed(&b->rng, 1);
+    b->env = (struct env){.clock = &b->clock, .timers = &b->timers, .rng = &b->rng, .log = &b->log};
     b->storage = map_storage_new();
     b->state = state_new(&(struct state_options){.env = &b->env,
                                                  .storage = b->storage,

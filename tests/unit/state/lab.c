@@ -59,6 +59,7 @@ static enum rc start(struct lab *l)
                                                  .cluster_id = LAB_CLUSTER,
                                                  .member_id = LAB_MEMBER,
                                                  .quota_bytes = l->quota,
+                                                 .token_ttl_ns = LAB_TOKEN_TTL_NS,
                                                  .arg = l,
                                                  .configuration = configuration,
                                                  .on_flushed = on_flushed,
@@ -113,10 +114,17 @@ enum rc lab_restart(struct lab *l)
 enum etcd_error lab_apply(struct lab *l, enum raft_request_field field,
                           const struct wire_message *m, const void *request)
 {
+    return lab_apply_as(l, NULL, field, m, request);
+}
+
+enum etcd_error lab_apply_as(struct lab *l, const char *user, enum raft_request_field field,
+                             const struct wire_message *m, const void *request)
+{
+    struct slice name = user ? slice_str(user) : (struct slice){0};
     struct buf entry = {0};
     struct buf body = {0};
     wire_encode(m, request, &body);
-    raft_request_begin(&entry, 7);
+    raft_request_begin_as(&entry, 7, name, user ? auth_revision(state_auth(l->state)) : 0);
     raft_request_embed(&entry, field, buf_slice(&body));
     buf_clear(&l->reply.body);
     l->reply = (struct state_reply){.raft_term = LAB_TERM, .body = l->reply.body};

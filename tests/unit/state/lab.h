@@ -11,6 +11,8 @@
 #define LAB_MEMBER  0x3eu
 #define LAB_TERM    5u
 
+#define LAB_TOKEN_TTL_NS (300ull * NS_PER_S)
+
 struct lab {
     struct env env;
     struct clock clock;
@@ -48,6 +50,9 @@ enum rc lab_restart(struct lab *l);
 /* Apply the next entry, with this request in it; the outcome is in l->reply. */
 enum etcd_error lab_apply(struct lab *l, enum raft_request_field field,
                           const struct wire_message *m, const void *request);
+/* … of somebody: at the auth revision that is now. */
+enum etcd_error lab_apply_as(struct lab *l, const char *user, enum raft_request_field field,
+                             const struct wire_message *m, const void *request);
 enum etcd_error lab_put(struct lab *l, const char *key, const char *value);
 enum etcd_error lab_delete(struct lab *l, const char *key, struct slice range_end);
 enum etcd_error lab_txn(struct lab *l, const struct pb_txn_request *t);

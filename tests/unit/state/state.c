@@ -92,7 +92,7 @@ static void an_unknown_request_changes_nothing(void **state)
     struct pb_put_request r = {.key = SLICE_LIT("k")};
     lab_open(&l);
     uint64_t hash = state_hash(l.state);
-    assert_int_equal(lab_apply(&l, RAFT_REQUEST_DOWNGRADE_INFO_SET, &wire_put_request, &r),
+    assert_int_equal(lab_apply(&l, RAFT_REQUEST_DOWNGRADE_VERSION_TEST, &wire_put_request, &r),
                      ETCD_OK);
     assert_int_equal(l.logged, 1);
     assert_true(state_hash(l.state) == hash);

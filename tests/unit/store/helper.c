@@ -48,10 +48,13 @@ int place_teardown(void **state)
 {
     struct place *p = *state;
     place_close(p);
-    char lock[96];
-    (void)snprintf(lock, sizeof(lock), "%s-lock", p->path);
-    (void)unlink(p->path);
-    (void)unlink(lock);
+    static const char *const names[] = {"", "-lock", ".new",
+                                        ".new-lock"}; /* a killed start's, too */
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        char path[96];
+        (void)snprintf(path, sizeof(path), "%s%s", p->path, names[i]);
+        (void)unlink(path);
+    }
     int rc = rmdir(p->dir);
     free(p);
     return rc;

@@ -1,0 +1,172 @@
+#include "app/restore.h"
+
+#include "app/datadir.h"
+#include "app/ids.h"
+#include "base/mem.h"
+#include "io/loop.h"
+#include "pki/digest.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HASH_ALIGNMENT 512 /* a file that is longer than a multiple by a SHA-256 ends in one */
+
+static enum rc map_file(const char *path, struct slice *out, struct err *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        int code = errno;
+        if (fd >= 0)
+            close(fd);
+        return err_set(err, rc_of_errno(code), "cannot open %s: %s", path, strerror(code));
+    }
+    void *p = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    close(fd);
+    if (p == MAP_FAILED)
+        return err_set(err, RC_IO, "cannot read %s: %s", path, strerror(errno));
+    *out = slice_of(p, (size_t)st.st_size);
+    return RC_OK;
+}
+
+static bool hash_is_right(struct slice map)
+{
+    uint8_t sum[DIGEST_SHA256_LEN];
+    size_t n = map.n - DIGEST_SHA256_LEN;
+    digest_sha256(slice_of(map.p, n), sum);
+    return memcmp(sum, map.p + n, sizeof(sum)) == 0;
+}
+
+enum rc restore_open(const char *path, bool check_hash, struct restore_file *out, struct err *err)
+{
+    struct restore_file f = {0};
+    enum rc rc = map_file(path, &f.map, err);
+    if (rc != RC_OK)
+        return rc;
+    f.has_hash = f.map.n % HASH_ALIGNMENT == DIGEST_SHA256_LEN;
+    struct slice body = slice_of(f.map.p, f.map.n - (f.has_hash ? DIGEST_SHA256_LEN : 0));
+    if (f.has_hash && check_hash && !hash_is_right(f.map))
+        rc = err_set(err, RC_CORRUPT,
+                     "%s is damaged: it does not have the SHA-256 that it ends with", path);
+    if (rc == RC_OK)
+        rc = bbolt_open(body, &f.bbolt);
+    if (rc == RC_OK) {
+        *out = f;
+        return RC_OK;
+    }
+    restore_close(&f);
+    return err_set(err, rc == RC_MALFORMED ? RC_FOREIGN : rc, "%s is no snapshot of etcd's (%s)",
+                   path, rc_text(rc));
+}
+
+void restore_close(struct restore_file *f)
+{
+    union {
+        const void *ours;
+        void *theirs;
+    } p = {.ours = f->map.p};
+    if (p.theirs)
+        munmap(p.theirs, f->map.n);
+    *f = (struct restore_file){0};
+}
+
+static enum rc open_store(const struct conf *conf, const char *path, struct env *env,
+                          struct storage **out, struct err *err)
+{
+    struct store_options options = {.path = path, .log = env->log};
+    options.quota_bytes = conf->quota_backend_bytes > 0 ? (uint64_t)conf->quota_backend_bytes : 0;
+    ids_of(conf, &options.member_id, &options.cluster_id);
+    return store_open(&options, out, err);
+}
+
+enum rc restore_storage(const struct conf *conf, struct env *env, struct storage **out,
+                        struct err *err)
+{
+    struct datadir dir = {0};
+    enum rc rc = datadir_open(env->disk, conf->data_dir, conf->wal_dir, &dir, err);
+    if (rc == RC_OK)
+        rc = open_store(conf, dir.db, env, out, err);
+    datadir_fini(&dir);
+    return rc;
+}
+
+/* Fill a new store at that path. */
+static enum rc fill(const struct conf *conf, const char *path, const struct restore_file *file,
+                    const struct restore_options *opt, struct env *env, struct import_result *out,
+                    struct err *err)
+{
+    struct storage *storage = NULL;
+    enum rc rc = open_store(conf, path, env, &storage, err);
+    if (rc == RC_OK)
+        rc = snapshot_import(&file->bbolt, &opt->import, env, storage, out, err);
+    storage_close(storage);
+    return rc;
+}
+
+/* The store under a name for the while, then under its own. */
+static enum rc fill_whole(const struct conf *conf, const struct datadir *dir,
+                          const struct restore_file *file, const struct restore_options *opt,
+                          struct env *env, struct import_result *out, struct err *err)
+{
+    AUTO(mem_free_at) char *part = mem_printf("%s.part", dir->db);
+    AUTO(mem_free_at) char *lock = mem_printf("%s-lock", part);
+    (void)disk_unlink(env->disk, part, NULL); /* of a run that was broken off */
+    enum rc rc = fill(conf, part, file, opt, env, out, err);
+    (void)disk_unlink(env->disk, lock, NULL);
+    if (rc == RC_OK)
+        rc = disk_rename(env->disk, part, dir->db, err);
+    else
+        (void)disk_unlink(env->disk, part, NULL);
+    return rc == RC_OK ? disk_sync_dir(env->disk, dir->root, err) : rc;
+}
+
+static void note_entry(void *arg, const char *name)
+{
+    (void)name;
+    *(bool *)arg = true;
+}
+
+static enum rc check_empty(const struct conf *conf, const struct datadir *dir, struct disk *disk,
+                           struct err *err)
+{
+    bool any = false;
+    if (!dir->fresh)
+        return err_set(err, RC_EXISTS, "data-dir \"%s\" not empty or could not be read",
+                       conf->data_dir);
+    if (disk_list(disk, dir->wal, note_entry, &any, NULL) == RC_OK && any)
+        return err_set(err, RC_EXISTS, "wal-dir \"%s\" exists", dir->wal);
+    return RC_OK;
+}
+
+enum rc restore_snapshot(const struct conf *conf, const struct restore_options *opt,
+                         struct import_result *out, struct err *err)
+{
+    struct log quiet = {.level = LOG_FATAL};
+    struct restore_file file = {0};
+    struct datadir dir = {0};
+    struct io_loop *loop = NULL;
+    enum rc rc = conf_check_bootstrap(conf, err);
+    if (rc == RC_OK)
+        rc = restore_open(opt->path, !opt->skip_hash_check, &file, err);
+    if (rc == RC_OK && !file.has_hash && !opt->skip_hash_check)
+        rc = err_set(err, RC_INVALID, "snapshot missing hash but --skip-hash-check=false");
+    if (rc == RC_OK)
+        rc = io_loop_new(&(struct io_loop_options){.log = &quiet}, &loop, err);
+    if (rc == RC_OK) {
+        struct env *env = io_loop_env(loop);
+        rc = datadir_open(env->disk, conf->data_dir, conf->wal_dir, &dir, err);
+        if (rc == RC_OK)
+            rc = check_empty(conf, &dir, env->disk, err);
+        if (rc == RC_OK)
+            rc = fill_whole(conf, &dir, &file, opt, env, out, err);
+    }
+    io_loop_free(loop);
+    datadir_fini(&dir);
+    restore_close(&file);
+    return rc;
+}

@@ -1,0 +1,189 @@
+#include "state/leases.h"
+
+#include "base/mem.h"
+#include "base/must.h"
+
+#include <stdlib.h>
+
+struct leased_key {
+    struct map_node node;
+    struct list link; /* in its lease's keys */
+    struct lease *lease;
+    size_t n;
+    uint8_t bytes[];
+};
+
+static struct slice bytes_of(const struct leased_key *k)
+{
+    return slice_of(k->bytes, k->n);
+}
+
+void leases_init(struct leases *ls, struct rng *rng)
+{
+    map_init(&ls->ids, rng);
+    map_init(&ls->keys, rng);
+}
+
+void leases_fini(struct leases *ls)
+{
+    for (struct map_node *n = map_after(&ls->ids, NULL); n; n = map_after(&ls->ids, NULL))
+        leases_remove(ls, CONTAINER_OF(n, struct lease, node));
+    must(ls->keys.n == 0);
+    map_fini(&ls->ids);
+    map_fini(&ls->keys);
+}
+
+static uint64_t hash_id(const struct leases *ls, int64_t id)
+{
+    return map_hash(&ls->ids, slice_of(&id, sizeof(id)));
+}
+
+struct lease *leases_find(const struct leases *ls, int64_t id)
+{
+    for (struct map_node *n = map_find(&ls->ids, hash_id(ls, id)); n; n = map_find_next(n)) {
+        struct lease *l = CONTAINER_OF(n, struct lease, node);
+        if (l->id == id)
+            return l;
+    }
+    return NULL;
+}
+
+struct lease *leases_add(struct leases *ls, int64_t id, int64_t ttl, uint64_t granted)
+{
+    must(id != 0 && !leases_find(ls, id));
+    struct lease *l = mem_zalloc(sizeof(*l));
+    l->id = id;
+    l->ttl = ttl;
+    l->granted = granted;
+    if (ls->last_granted < granted)
+        ls->last_granted = granted;
+    list_init(&l->keys);
+    list_init(&l->term.renewals);
+    map_add(&ls->ids, &l->node, hash_id(ls, id));
+    return l;
+}
+
+static void unbind(struct leases *ls, struct leased_key *k)
+{
+    map_remove(&ls->keys, &k->node);
+    list_remove(&k->link);
+    k->lease->key_n--;
+    free(k);
+}
+
+void leases_remove(struct leases *ls, struct lease *l)
+{
+    must(!timer_active(&l->term.timer) && list_empty(&l->term.renewals));
+    list_each (item, &l->keys)
+        unbind(ls, CONTAINER_OF(item, struct leased_key, link));
+    map_remove(&ls->ids, &l->node);
+    free(l);
+}
+
+static struct leased_key *find_key(const struct leases *ls, struct slice key, uint64_t hash)
+{
+    for (struct map_node *n = map_find(&ls->keys, hash); n; n = map_find_next(n)) {
+        struct leased_key *k = CONTAINER_OF(n, struct leased_key, node);
+        if (slice_eq(bytes_of(k), key))
+            return k;
+    }
+    return NULL;
+}
+
+static void bind(struct leases *ls, struct lease *l, struct slice key, uint64_t hash)
+{
+    struct leased_key *k = mem_alloc(sizeof(*k) + key.n);
+    k->lease = l;
+    k->n = key.n;
+    memcpy(k->bytes, key.p, key.n);
+    map_add(&ls->keys, &k->node, hash);
+    list_add_tail(&l->keys, &k->link);
+    l->key_n++;
+}
+
+void leases_bind(struct leases *ls, struct slice key, int64_t id)
+{
+    if (id == 0 && ls->keys.n == 0)
+        return; /* every put and delete comes here, and most stores have no leased keys */
+    uint64_t hash = map_hash(&ls->keys, key);
+    struct leased_key *k = find_key(ls, key, hash);
+    struct lease *l = id != 0 ? leases_find(ls, id) : NULL;
+    if (k && k->lease == l)
+        return;
+    if (k)
+        unbind(ls, k);
+    if (l)
+        bind(ls, l, key, hash);
+}
+
+const struct lease *leases_of_key(const struct leases *ls, struct slice key)
+{
+    const struct leased_key *k = find_key(ls, key, map_hash(&ls->keys, key));
+    return k ? k->lease : NULL;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct slice *x = a;
+    const struct slice *y = b;
+    return slice_cmp(*x, *y);
+}
+
+struct slice *lease_keys(const struct lease *l, struct arena *a)
+{
+    struct slice *keys = arena_alloc(a, (l->key_n + 1) * sizeof(*keys));
+    size_t n = 0;
+    list_each (item, &l->keys)
+        keys[n++] = bytes_of(CONTAINER_OF(item, struct leased_key, link));
+    must(n == l->key_n);
+    if (n > 1)
+        qsort(keys, n, sizeof(*keys), compare_keys);
+    return keys;
+}
+
+size_t leases_count(const struct leases *ls)
+{
+    return ls->ids.n;
+}
+
+struct lease *leases_after(const struct leases *ls, const struct lease *l)
+{
+    struct map_node *n = map_after(&ls->ids, l ? &l->node : NULL);
+    return n ? CONTAINER_OF(n, struct lease, node) : NULL;
+}
+
+static uint64_t digest(uint64_t h, struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        h = (h ^ s.p[i]) * 0x100000001b3u; /* FNV-1a */
+    return h ^ h >> 29;
+}
+
+/* Sums, so that the order in which members hold leases and keys does not matter. */
+uint64_t leases_hash(const struct leases *ls)
+{
+    uint64_t sum = 0;
+    for (const struct lease *l = leases_after(ls, NULL); l; l = leases_after(ls, l)) {
+        const int64_t numbers[4] = {l->id, l->ttl, l->remaining, (int64_t)l->granted};
+        uint64_t h = digest(0xcbf29ce484222325u, slice_of(numbers, sizeof(numbers)));
+        sum += h;
+        list_each (item, &l->keys)
+            sum += digest(h, bytes_of(CONTAINER_OF(item, struct leased_key, link)));
+    }
+    return sum;
+}
+
+void leases_check(const struct leases *ls)
+{
+    size_t keys = 0;
+    for (const struct lease *l = leases_after(ls, NULL); l; l = leases_after(ls, l)) {
+        size_t n = 0;
+        list_each (item, &l->keys) {
+            must(CONTAINER_OF(item, struct leased_key, link)->lease == l);
+            n++;
+        }
+        must(n == l->key_n);
+        keys += n;
+    }
+    must(keys == ls->keys.n);
+}

@@ -1,0 +1,70 @@
+/* leases - the table of leases and of the keys bound to them.
+ *
+ * What is replicated of a lease: its ID, the seconds it was granted, what was left of them at the
+ * last checkpoint, and its keys, each bound to at most one lease. Beside that each lease has a term
+ * (state/lessor.h): when it ends, known to the member that leads, and to nobody else.
+ * Invariant: a key's lease is in the table; key_n counts keys. */
+#ifndef MOAT_STATE_LEASES_H
+#define MOAT_STATE_LEASES_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/timers.h"
+
+#define LEASE_TTL_MAX 9000000000 /* seconds, etcd's limit: in nanoseconds it is below 2^63 */
+#define LEASE_COST    64u        /* bytes that etcd's quota counts for a lease */
+
+/* The lessor's part of a lease. */
+struct lease_term {
+    struct timer timer; /* due at the deadline, or at a checkpoint before it */
+    uint64_t deadline_ns;
+    struct list renewals; /* struct lessor_renewal that wait for an entry */
+    bool expiring;        /* an entry that revokes it is on its way */
+    bool checkpointing;   /* … that says what is left of it */
+    bool clearing;        /* … that says that all of it is left again */
+};
+
+struct lease {
+    struct map_node node;
+    int64_t id;
+    int64_t ttl;       /* seconds, as granted */
+    int64_t remaining; /* seconds, as of the last checkpoint; 0: all of them */
+    uint64_t granted;  /* by this entry: an ID may be granted again */
+    struct list keys;
+    size_t key_n;
+    struct lease_term term;
+};
+
+struct leases {
+    struct map ids;
+    struct map keys;
+    uint64_t last_granted; /* no lease here was granted by a later entry */
+};
+
+void leases_init(struct leases *ls, struct rng *rng);
+void leases_fini(struct leases *ls);
+
+struct lease *leases_find(const struct leases *ls, int64_t id); /* NULL: not there */
+struct lease *leases_add(struct leases *ls, int64_t id, int64_t ttl, uint64_t granted);
+/* Forget a lease. Its keys are bound to none from now on. */
+void leases_remove(struct leases *ls, struct lease *l);
+
+/* The key belongs to the lease with this ID from now on, and to no other; to none if there is no
+ * such lease (0 never is one). */
+void leases_bind(struct leases *ls, struct slice key, int64_t id);
+const struct lease *leases_of_key(const struct leases *ls, struct slice key); /* NULL: none */
+
+/* The lease's key_n keys in bytewise order: the array in the arena, the bytes borrowed until the
+ * key is bound otherwise. */
+struct slice *lease_keys(const struct lease *l, struct arena *a);
+
+size_t leases_count(const struct leases *ls);
+/* The one after l (NULL: the first), in no order; NULL at the end. The table must not change. */
+struct lease *leases_after(const struct leases *ls, const struct lease *l);
+
+/* A digest of what is replicated. */
+uint64_t leases_hash(const struct leases *ls);
+void leases_check(const struct leases *ls);
+
+#endif
