@@ -281,7 +281,7 @@ def contests(scratch):
 
 @test("many leases that end together are gone soon, while puts go on")
 def many(scratch):
-    number = knob("MOAT_LEASES", 2000)
+    number = knob("MOAT_LEASES", 1000)
     server = scratch.server()
     server.start()
     with server.client() as client:
