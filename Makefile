@@ -17,7 +17,7 @@ configure = mkdir -p build; \
 ninja = ninja -C build -n $(1) | grep -q 'no work to do' || \
 	ninja -C build $$(test -t 1 || echo --quiet) $(1)
 
-.PHONY: build run test bench check fuzz soak install setup format clean help
+.PHONY: build run test test-clients bench check fuzz soak install setup format clean help
 
 build: setup ## build build/moat and install what that takes
 	@$(configure)
@@ -34,6 +34,12 @@ test: setup ## build and run all tests; closes with "N passed, N failed"
 	@ln -sf $(program) build/moat
 	@tools/peers
 	@tools/test
+
+test-clients: packages := test
+test-clients: build ## run real clients against it, unpacked below build/: etcdctl, Patroni, Kubernetes' ...
+	@tools/peers
+	@tools/clients
+	@tests/clients/run
 
 bench: build ## measure, where bench/run is there
 	@if test -x bench/run; then exec bench/run; else echo "There is no bench/run."; fi
@@ -75,4 +81,4 @@ clean: ## remove build/
 	@rm -rf build
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile

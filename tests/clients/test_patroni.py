@@ -102,8 +102,12 @@ class Node:
         return bool(found) and found["state"] == "running" and found["role"] in roles
 
     def wait_for_role(self, *roles, seconds=START_S_MAX):
+        def reached():
+            check(self.process.poll() is None, "it ended")
+            return self.is_running_as(*roles)
+
         try:
-            wait_for(lambda: self.is_running_as(*roles), seconds, "")
+            wait_for(reached, seconds, "")
         except harness.Failure:
             raise harness.Failure(
                 f"{self.name} does not become {roles[0]}, it is {self.state()}:\n{self.log()}"
@@ -141,7 +145,7 @@ def failover(scratch):
         one.wait_for_role("master", "primary")
         with Node(scratch, etcd.address, "two") as two:
             two.wait_for_role("replica")
-            same(one.sql("create table t (n int); insert into t values (1)"), "INSERT 0 1")
+            same(one.sql("create table t as select 1 as n"), "SELECT 1")
             wait_for(lambda: two.sql("select n from t") == "1", START_S_MAX, "the row on the replica")
             listed = json.loads(ctl(one, "list", "-f", "json"))
             same([(m["Member"], m["Role"]) for m in listed], [("one", "Leader"), ("two", "Replica")])

@@ -165,22 +165,15 @@ func (s *setting) compact(ctx context.Context, t *testing.T, resourceVersion str
 		testMax, 10*time.Millisecond)
 }
 
-// streams runs a test with lists in pages, then with lists by RangeStream.
-func streams(t *testing.T, test func(t *testing.T, s *setting)) {
-	for _, on := range []bool{false, true} {
-		t.Run(fmt.Sprintf("RangeStream=%v", on), func(t *testing.T) {
-			featuregatetesting.SetFeatureGateDuringTest(
-				t, utilfeature.DefaultFeatureGate, features.EtcdRangeStream, on)
-			s := newSetting(t)
-			_, err := s.client.Delete(s.ctx, keyPrefix, clientv3.WithPrefix())
-			require.NoError(t, err)
-			test(t, s)
-			// A server without it is found out once and not asked again.
-			if streamed := s.reads.GetStreamReadsAndReset(); on && os.Getenv("SERVER") != "etcd-3.4" {
-				require.NotZero(t, streamed, "no list came by RangeStream")
-			} else if !on {
-				require.Zero(t, streamed)
-			}
-		})
-	}
+// newStreaming has lists by RangeStream where the server can, and sees to it that they were.
+func newStreaming(t *testing.T) *setting {
+	featuregatetesting.SetFeatureGateDuringTest(
+		t, utilfeature.DefaultFeatureGate, features.EtcdRangeStream, true)
+	s := newSetting(t)
+	t.Cleanup(func() {
+		if os.Getenv("SERVER") != "etcd-3.4" {
+			require.NotZero(t, s.reads.GetStreamReadsAndReset(), "no list came by RangeStream")
+		}
+	})
+	return s
 }

@@ -72,15 +72,23 @@ func TestTransformationFailure(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	streams(t, func(t *testing.T, s *setting) {
-		storagetesting.RunTestList(s.ctx, t, s, s.compact, false, s.lists)
-	})
+	s := newSetting(t)
+	storagetesting.RunTestList(s.ctx, t, s, s.compact, false, s.lists)
+}
+
+func TestListByRangeStream(t *testing.T) {
+	s := newStreaming(t)
+	storagetesting.RunTestList(s.ctx, t, s, s.compact, false, s.lists)
 }
 
 func TestConsistentList(t *testing.T) {
-	streams(t, func(t *testing.T, s *setting) {
-		storagetesting.RunTestConsistentList(s.ctx, t, s, s.write, false, true, false)
-	})
+	s := newSetting(t)
+	storagetesting.RunTestConsistentList(s.ctx, t, s, s.write, false, true, false)
+}
+
+func TestConsistentListByRangeStream(t *testing.T) {
+	s := newStreaming(t)
+	storagetesting.RunTestConsistentList(s.ctx, t, s, s.write, false, true, false)
 }
 
 func TestListPaging(t *testing.T) {

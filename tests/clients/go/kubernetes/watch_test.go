@@ -92,11 +92,6 @@ func TestCacheWatch(t *testing.T) {
 	storagetesting.RunTestWatch(s.ctx, t, s)
 }
 
-func TestCacheWatchOfACluster(t *testing.T) {
-	s := newCached(t)
-	storagetesting.RunTestClusterScopedWatch(s.ctx, t, s)
-}
-
 func TestCacheWatchOfANamespace(t *testing.T) {
 	s := newCached(t)
 	storagetesting.RunTestNamespaceScopedWatch(s.ctx, t, s)
