@@ -105,13 +105,13 @@ static void measure_fan_out(struct load *l)
     struct usage after = usage_now(l);
     double cpu_us = (after.cpu_seconds - before.cpu_seconds) * 1e6;
     double events = (double)l->watch_events;
-    printf("op=watch_fanout puts=%lld watchers=%lld events=%.0f msgs=%lld secs=%.2f events_s=%.0f "
-           "p50=%.0fus p99=%.0fus srv_us_per_put=%.0f srv_us_per_event=%.3f cli_us_per_event=%.2f "
+    printf("op=watch_fanout puts=%lld watchers=%lld events=%.0f msgs=%lld secs=%.2f rate=%.0f "
+           "p50=%.0fus p99=%.0fus max=%.1fms srv_us_per_put=%.0f srv_us=%.3f cli_us=%.2f "
            "rss_mb=%.1f\n",
            (long long)l->opt.ops, (long long)l->opt.watchers, events, (long long)l->watch_messages,
            seconds, events / seconds, histogram_at(&l->latency, .5), histogram_at(&l->latency, .99),
-           cpu_us / (double)l->opt.ops, cpu_us / events, (usage_own_cpu() - own) * 1e6 / events,
-           after.rss_mb);
+           histogram_at(&l->latency, 1) / 1e3, cpu_us / (double)l->opt.ops, cpu_us / events,
+           (usage_own_cpu() - own) * 1e6 / events, after.rss_mb);
 }
 
 void watch_run(struct load *l)

@@ -97,6 +97,8 @@ struct api *api_new(const struct api_options *opt)
         .admit = access_admit,
         .message_max = opt->request_bytes_max + RPC_MESSAGE_OVERHEAD,
         .budget = opt->budget,
+        .slow = metrics_slow_request,
+        .slow_ns = opt->request_warn_ns,
         .method_seconds = opt->method_seconds,
     });
     routes_open(a);

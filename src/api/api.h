@@ -58,6 +58,8 @@ struct api_options {
     int64_t lease_ttl_min;      /* seconds: shorter leases are made so long; 0: API_LEASE_TTL_MIN */
     const char *etcd_version;   /* "3.7.0": what clients are told */
     uint64_t watch_progress_ns; /* how often quiet watches are told the revision; more than 0 */
+    uint64_t apply_warn_ns;     /* what takes longer is logged */
+    uint64_t request_warn_ns;   /* the same, of a request from its first byte to its answer */
     struct http_budget *budget;
     bool json;                                /* serve the gateway, … */
     bool v3alpha;                             /* … also below /v3alpha/ */

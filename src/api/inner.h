@@ -179,6 +179,8 @@ void routes_close(struct api *a);
 
 /* A client's entry was applied; begun_ns: when that began. */
 void metrics_applied(struct api *a, struct slice entry, uint64_t begun_ns, bool success);
+/* rpc_options.slow */
+void metrics_slow_request(void *arg, const struct rpc_call *call, uint64_t took_ns);
 /* How often each check was run, and with what result, as text for Prometheus. */
 void health_metrics(const struct api *a, struct buf *out);
 

@@ -9,8 +9,6 @@
 
 #include <stdio.h>
 
-#define SLOW_APPLY_NS ((uint64_t)100 * NS_PER_MS) /* etcd's --warning-apply-duration */
-
 static void set_storage(const struct api *a, struct metrics *m)
 {
     struct storage_stats sizes;
@@ -76,14 +74,24 @@ void metrics_applied(struct api *a, struct slice entry, uint64_t begun_ns, bool 
 {
     uint64_t ns = env_now_ns(a->opt.env) - begun_ns;
     struct raft_request r;
-    if (ns > SLOW_APPLY_NS)
+    if (ns > a->opt.apply_warn_ns) {
         env_count(a->opt.env, slow_applies, 1);
+        log_warn(a->opt.env->log, "apply request took too long", "took", NS(ns),
+                 "expected-duration", NS(a->opt.apply_warn_ns));
+    }
     if (raft_request_parse(entry, &r) != RC_OK || r.field < RAFT_REQUEST_PUT ||
         r.field > RAFT_REQUEST_ALARM)
         return;
     struct metric_histogram *h = &a->applies[r.field - RAFT_REQUEST_PUT][success];
     h->buckets = &metric_buckets_apply;
     metric_observe_ns(h, ns);
+}
+
+void metrics_slow_request(void *arg, const struct rpc_call *call, uint64_t took_ns)
+{
+    struct api *a = arg;
+    log_warn(a->opt.env->log, "request stats", "method", STR(call->method->path), "time spent",
+             NS(took_ns), "expected-duration", NS(a->opt.request_warn_ns));
 }
 
 static void write_applies(const struct api *a, struct buf *out)

@@ -24,12 +24,13 @@ static enum rc map_file(const char *path, struct slice *out, struct err *err)
         int code = errno;
         if (fd >= 0)
             close(fd);
-        return err_set(err, rc_of_errno(code), "cannot open %s: %s", path, strerror(code));
+        return err_set(err, rc_of_errno(code), "cannot open %s: %s", path,
+                       rc_text(rc_of_errno(code)));
     }
     void *p = st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
     close(fd);
     if (p == MAP_FAILED)
-        return err_set(err, RC_IO, "cannot read %s: %s", path, strerror(errno));
+        return err_set(err, RC_IO, "cannot read %s: %s", path, rc_text(rc_of_errno(errno)));
     *out = slice_of(p, (size_t)st.st_size);
     return RC_OK;
 }
@@ -48,7 +49,7 @@ enum rc restore_open(const char *path, bool check_hash, struct restore_file *out
     enum rc rc = map_file(path, &f.map, err);
     if (rc != RC_OK)
         return rc;
-    f.has_hash = f.map.n % HASH_ALIGNMENT == DIGEST_SHA256_LEN;
+    f.has_hash = f.map.p && f.map.n % HASH_ALIGNMENT == DIGEST_SHA256_LEN;
     struct slice body = slice_of(f.map.p, f.map.n - (f.has_hash ? DIGEST_SHA256_LEN : 0));
     if (f.has_hash && check_hash && !hash_is_right(f.map))
         rc = err_set(err, RC_CORRUPT,
@@ -95,34 +96,40 @@ enum rc restore_storage(const struct conf *conf, struct env *env, struct storage
     return rc;
 }
 
+struct filling {
+    const struct conf *conf;
+    const struct restore_options *opt;
+    struct restore_file file;
+    struct datadir dir;
+    struct env *env;
+};
+
 /* Fill a new store at that path. */
-static enum rc fill(const struct conf *conf, const char *path, const struct restore_file *file,
-                    const struct restore_options *opt, struct env *env, struct import_result *out,
+static enum rc fill(const struct filling *f, const char *path, struct import_result *out,
                     struct err *err)
 {
     struct storage *storage = NULL;
-    enum rc rc = open_store(conf, path, env, &storage, err);
+    enum rc rc = open_store(f->conf, path, f->env, &storage, err);
     if (rc == RC_OK)
-        rc = snapshot_import(&file->bbolt, &opt->import, env, storage, out, err);
+        rc = snapshot_import(&f->file.bbolt, &f->opt->import, f->env, storage, out, err);
     storage_close(storage);
     return rc;
 }
 
 /* The store under a name for the while, then under its own. */
-static enum rc fill_whole(const struct conf *conf, const struct datadir *dir,
-                          const struct restore_file *file, const struct restore_options *opt,
-                          struct env *env, struct import_result *out, struct err *err)
+static enum rc fill_whole(const struct filling *f, struct import_result *out, struct err *err)
 {
-    AUTO(mem_free_at) char *part = mem_printf("%s.part", dir->db);
+    struct disk *disk = f->env->disk;
+    AUTO(mem_free_at) char *part = mem_printf("%s.part", f->dir.db);
     AUTO(mem_free_at) char *lock = mem_printf("%s-lock", part);
-    (void)disk_unlink(env->disk, part, NULL); /* of a run that was broken off */
-    enum rc rc = fill(conf, part, file, opt, env, out, err);
-    (void)disk_unlink(env->disk, lock, NULL);
+    (void)disk_unlink(disk, part, NULL); /* of a run that was broken off */
+    enum rc rc = fill(f, part, out, err);
+    (void)disk_unlink(disk, lock, NULL);
     if (rc == RC_OK)
-        rc = disk_rename(env->disk, part, dir->db, err);
+        rc = disk_rename(disk, part, f->dir.db, err);
     else
-        (void)disk_unlink(env->disk, part, NULL);
-    return rc == RC_OK ? disk_sync_dir(env->disk, dir->root, err) : rc;
+        (void)disk_unlink(disk, part, NULL);
+    return rc == RC_OK ? disk_sync_dir(disk, f->dir.root, err) : rc;
 }
 
 static void note_entry(void *arg, const char *name)
@@ -147,26 +154,25 @@ enum rc restore_snapshot(const struct conf *conf, const struct restore_options *
                          struct import_result *out, struct err *err)
 {
     struct log quiet = {.level = LOG_FATAL};
-    struct restore_file file = {0};
-    struct datadir dir = {0};
+    struct filling f = {.conf = conf, .opt = opt};
     struct io_loop *loop = NULL;
     enum rc rc = conf_check_bootstrap(conf, err);
     if (rc == RC_OK)
-        rc = restore_open(opt->path, !opt->skip_hash_check, &file, err);
-    if (rc == RC_OK && !file.has_hash && !opt->skip_hash_check)
+        rc = restore_open(opt->path, !opt->skip_hash_check, &f.file, err);
+    if (rc == RC_OK && !f.file.has_hash && !opt->skip_hash_check)
         rc = err_set(err, RC_INVALID, "snapshot missing hash but --skip-hash-check=false");
     if (rc == RC_OK)
         rc = io_loop_new(&(struct io_loop_options){.log = &quiet}, &loop, err);
     if (rc == RC_OK) {
-        struct env *env = io_loop_env(loop);
-        rc = datadir_open(env->disk, conf->data_dir, conf->wal_dir, &dir, err);
+        f.env = io_loop_env(loop);
+        rc = datadir_open(f.env->disk, conf->data_dir, conf->wal_dir, &f.dir, err);
         if (rc == RC_OK)
-            rc = check_empty(conf, &dir, env->disk, err);
+            rc = check_empty(conf, &f.dir, f.env->disk, err);
         if (rc == RC_OK)
-            rc = fill_whole(conf, &dir, &file, opt, env, out, err);
+            rc = fill_whole(&f, out, err);
     }
     io_loop_free(loop);
-    datadir_fini(&dir);
-    restore_close(&file);
+    datadir_fini(&f.dir);
+    restore_close(&f.file);
     return rc;
 }

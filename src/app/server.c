@@ -352,6 +352,8 @@ static void make_api(struct server *s)
                    .origin_count = c->cors.n,
                    .hosts = (const char *const *)c->host_whitelist.v,
                    .host_count = c->host_whitelist.n},
+        .apply_warn_ns = (uint64_t)(c->warning_apply_ns > 0 ? c->warning_apply_ns : 0),
+        .request_warn_ns = (uint64_t)(c->warning_request_ns > 0 ? c->warning_request_ns : 0),
         .method_seconds = c->metrics == CONF_METRICS_EXTENSIVE,
         .process_metrics = io_process_metrics,
         .jwt = s->jwt,

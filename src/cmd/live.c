@@ -72,9 +72,7 @@ static enum rc receive(struct live *v, int fd)
     if (!call)
         return remote_failed(&v->remote, v->err);
     enum rc rc = RC_OK;
-    enum rc next;
-    while ((next = client_await(v->remote.client, call, CLIENT_FOREVER, &message)) == RC_OK &&
-           rc == RC_OK)
+    while (rc == RC_OK && client_await(v->remote.client, call, CLIENT_FOREVER, &message) == RC_OK)
         rc = take_part(v, buf_slice(&message), fd);
     client_status_copy(&v->remote.status, client_call_status(call));
     if (rc == RC_OK && v->remote.status.code != GRPC_OK)
@@ -91,7 +89,8 @@ static enum rc copy_snapshot(struct live *v, struct import_result *out)
     struct restore_options restore = {.path = path};
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
-        return err_set(v->err, rc_of_errno(errno), "cannot write %s: %s", path, strerror(errno));
+        return err_set(v->err, rc_of_errno(errno), "cannot write %s: %s", path,
+                       rc_text(rc_of_errno(errno)));
     enum rc rc = receive(v, fd);
     close(fd);
     if (rc == RC_OK)
@@ -256,7 +255,7 @@ static int catch_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

@@ -57,10 +57,11 @@ enum rc remote_revision(struct remote *r, int64_t *out, struct err *err)
     struct pb_range_response answer;
     struct arena arena = {0};
     enum rc rc = remote_call(r, CLIENT_RANGE, &ask, &arena, &answer, err);
-    if (rc == RC_OK && !answer.header)
+    const struct pb_response_header *header = rc == RC_OK ? answer.header : NULL;
+    if (header)
+        *out = header->revision;
+    else if (rc == RC_OK)
         rc = err_set(err, RC_PROTOCOL, "%s: the answer has no header", r->url);
-    if (rc == RC_OK)
-        *out = answer.header->revision;
     arena_fini(&arena);
     return rc;
 }

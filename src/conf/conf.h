@@ -142,6 +142,8 @@ struct conf {
     enum conf_log_format log_format;
     enum conf_logger logger;
     struct conf_strings log_outputs; /* "stderr", "stdout" or a file; "default" became "stderr" */
+    int64_t warning_apply_ns;        /* 0 or less: every one */
+    int64_t warning_request_ns;      /* the same */
     bool enable_log_rotation;
     char *log_rotation_json; /* as given; taken apart: */
     struct conf_rotation log_rotation;

@@ -13,7 +13,8 @@ enum ctl_exit {
     EXIT_INVALID_INPUT = 3,
     EXIT_BAD_FEATURE = 4,
     EXIT_INTERRUPTED = 5,
-    EXIT_BAD_ARGS = 128
+    EXIT_BAD_ARGS = 128,
+    EXIT_KILLED = 255 /* of a program that a signal ended: Go's -1 */
 };
 
 enum ctl_format { FORMAT_SIMPLE, FORMAT_FIELDS, FORMAT_JSON, FORMAT_PROTOBUF, FORMAT_TABLE };
@@ -98,8 +99,9 @@ int ctl_cluster_endpoints(struct ctl *ctl, const struct slice **out, size_t *n);
 int ctl_print_role(const struct ctl *ctl, struct slice name,
                    const struct pb_auth_role_get_response *r);
 
-/* Run a program with more variables ("K=V", NULL at the end), while the loop and tick go on. The
- * status is that of the program; RC_NOT_FOUND: it could not be started, err says why. */
+/* Run a program with more variables ("K=V", NULL at the end), while the loop and tick go on. Not
+ * RC_OK: it could not be started, or did not end with status 0; err has Go's sentence for that, and
+ * *status what to end with. */
 MUST_USE enum rc ctl_exec(struct ctl *ctl, char *const *argv, char *const *more, int *status,
                           struct err *err);
 

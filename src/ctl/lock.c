@@ -23,11 +23,7 @@ static int run_locked(struct contest *c)
     free(more[1]);
     bool left = contest_leave(c);
     if (rc != RC_OK)
-        return ctl_fail(EXIT_ERROR, "%s", err.text);
-    if (status < 0)
-        return ctl_fail(EXIT_ERROR, "the command was ended by a signal");
-    if (status > 0)
-        return ctl_fail(status, "exit status %d", status);
+        return ctl_fail(status, "%s", err.text);
     return left ? EXIT_OK : ctl_call_failed(ctl, EXIT_ERROR, NULL);
 }
 

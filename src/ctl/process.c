@@ -3,6 +3,7 @@
 #include "ctl/gotext.h"
 #include "ctl/inner.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -62,9 +63,18 @@ static int start(char *const *argv, char **env, pid_t *pid)
     return failed;
 }
 
-static int status_of(int wait_status)
+/* How it ended, as Go's os/exec says it. */
+static enum rc ended_with(int wait_status, int *status, struct err *err)
 {
-    return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : -1;
+    if (WIFEXITED(wait_status)) {
+        *status = WEXITSTATUS(wait_status);
+        return *status == 0 ? RC_OK : err_set(err, RC_CLOSED, "exit status %d", *status);
+    }
+    const char *name = sigdescr_np(WTERMSIG(wait_status));
+    *status = EXIT_KILLED;
+    if (!name)
+        return err_set(err, RC_CLOSED, "signal: %d", WTERMSIG(wait_status));
+    return err_set(err, RC_CLOSED, "signal: %c%s", tolower((unsigned char)*name), name + 1);
 }
 
 static enum rc not_started(const char *program, int failed, struct err *err)
@@ -99,8 +109,8 @@ enum rc ctl_exec(struct ctl *ctl, char *const *argv, char *const *more, int *sta
             ctl->tick(ctl->tick_arg);
     }
     close(fd);
-    *status = status_of(ended);
-    return failed ? not_started(argv[0], failed, err) : RC_OK;
+    *status = EXIT_ERROR;
+    return failed ? not_started(argv[0], failed, err) : ended_with(ended, status, err);
 }
 
 int ctl_ask_password(struct ctl *ctl, const char *prompt, struct slice *out)

@@ -48,7 +48,7 @@ static struct method_counts *counts_of(const struct rpc_call *call)
 void counts_start(struct rpc_call *call)
 {
     counts_of(call)->started++;
-    if (call->server->opt.method_seconds)
+    if (call->server->opt.method_seconds || call->server->opt.slow)
         call->in.begun_ns = env_now_ns(call->server->opt.env);
 }
 
@@ -68,8 +68,14 @@ void counts_handle(struct rpc_call *call, enum grpc_code code)
 {
     struct method_counts *m = counts_of(call);
     m->handled[(unsigned)code < CODES ? code : GRPC_UNKNOWN]++;
-    if (call->server->opt.method_seconds)
-        metric_observe_ns(&m->seconds, env_now_ns(call->server->opt.env) - call->in.begun_ns);
+    const struct rpc_options *opt = &call->server->opt;
+    if (!opt->method_seconds && !opt->slow)
+        return;
+    uint64_t took_ns = env_now_ns(opt->env) - call->in.begun_ns;
+    if (opt->method_seconds)
+        metric_observe_ns(&m->seconds, took_ns);
+    if (opt->slow && took_ns > opt->slow_ns && !call->method->stream)
+        opt->slow(opt->arg, call, took_ns);
 }
 
 size_t rpc_server_calls_of(const struct rpc_server *s, struct slice path)

@@ -228,7 +228,10 @@ struct rpc_options {
     bool (*admit)(void *arg, struct rpc_call *call, struct slice message);
     size_t message_max;         /* bytes of one request message; 0: 2 MiB */
     struct http_budget *budget; /* may be NULL */
-    bool method_seconds;        /* count how long calls take, for each method (--metrics) */
+    /* A call with one message each way took longer than slow_ns. May be NULL. */
+    void (*slow)(void *arg, const struct rpc_call *call, uint64_t took_ns);
+    uint64_t slow_ns;
+    bool method_seconds; /* count how long calls take, for each method (--metrics) */
 };
 
 struct rpc_server *rpc_server_new(const struct rpc_options *opt);

@@ -96,6 +96,10 @@ static enum etcd_error ask_model(struct judge *j, const struct raft_request *r,
         *message = &wire_lease_revoke_response;
         *response = out;
         *header = out->header;
+    } else if (people_know(r->field)) {
+        *header = arena_zalloc(a, sizeof(**header));
+        (*header)->revision = j->model.revision;
+        e = people_ask(&j->people, r, *header, a, message, response);
     } else {
         struct pb_compaction_request c;
         struct pb_compaction_response *out = arena_zalloc(a, sizeof(*out));

@@ -3,10 +3,12 @@
 #define MOAT_SIM_JUDGE_H
 
 #include "sim/model.h"
+#include "sim/people.h"
 #include "state/state.h"
 
 struct judge {
     struct model model;
+    struct people people;
     uint64_t applied;      /* the last entry the model has seen */
     uint64_t acknowledged; /* the last entry a client was told of */
     int64_t acknowledged_revision;

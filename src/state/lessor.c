@@ -19,9 +19,17 @@ struct clear {
 
 static void run(struct lessor *l);
 
+/* A process that was stopped, or a machine that was, finds its timers due before it has read what
+ * its clients sent meanwhile. */
 static void on_wake(struct timer *t)
 {
-    run(CONTAINER_OF(t, struct lessor, wake));
+    struct lessor *l = CONTAINER_OF(t, struct lessor, wake);
+    uint64_t late = env_now_ns(l->env) - t->due_ns;
+    l->excused = !l->excused && late > (uint64_t)LESSOR_LATE_MS * NS_PER_MS;
+    if (l->excused)
+        env_after(l->env, t, (uint64_t)LESSOR_GRACE_MS * NS_PER_MS);
+    else
+        run(l);
 }
 
 static void batch_done(struct lessor_proposal *p, bool applied);
@@ -43,6 +51,8 @@ static void arm(struct lessor *l)
         timer_stop(l->env->timers, &l->wake);
         return;
     }
+    if (l->excused && timer_active(&l->wake))
+        return;
     if (!timer_active(&l->wake) || l->wake.due_ns != next)
         timer_start(l->env->timers, &l->wake, next);
 }

@@ -23,6 +23,8 @@
 #define LESSOR_CHECKPOINT_MAX 1000u /* leases in one checkpoint */
 #define LESSOR_CHECKPOINT_S   300u  /* seconds that pass without a record of what is left */
 #define LESSOR_RETRY_MS       500u  /* after an entry could not be proposed, or was dropped */
+#define LESSOR_LATE_MS        500u  /* who wakes so late stood still: keep-alives wait unread … */
+#define LESSOR_GRACE_MS       100u  /* … and have so long to be read before anything ends */
 
 struct lessor;
 
@@ -46,6 +48,7 @@ struct lessor {
     bool leading;
     struct timers terms;
     struct timer wake; /* in env's timers: when the first of terms is due */
+    bool excused;      /* being late once */
     struct lessor_batch {
         struct lessor_proposal proposal;
         bool out;

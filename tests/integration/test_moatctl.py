@@ -245,6 +245,9 @@ MORE = [
     ["lock", "l", "sh", "-c", "exit 7"],
     ["lock", "l", "/nonexistent/program"],
     ["lock", "l", "--", "sh", "-c", "echo $ETCD_LOCK_REV"],
+    ["lock", "l", "--", "sh", "-c", "exit 9"],
+    ["lock", "l", "--", "sh", "-c", "kill -KILL $$"],
+    ["lock", "l", "--", "sh", "-c", "kill -INT $$"],
     ["elect"],
     ["elect", "e"],
     ["elect", "e", "p", "-l"],
@@ -255,6 +258,7 @@ MORE = [
     ["watch", "m/1", "--rev", "1", "-w", "json"],
     ["watch", "html", "--rev", "20", "--", "sh", "-c", "echo $ETCD_WATCH_VALUE; exit 3"],
     ["watch", "html", "--rev", "20", "--", "no-such-program"],
+    ["watch", "html", "--rev", "20", "--", "sh", "-c", "kill -TERM $$"],
     (["watch", "-i"], "\nget x\nwatch\n"),
     (["watch", "-i"], "watch x --bogus\n"),
     ["watch", "html", "--rev", "20", "-w", "table"],
@@ -412,6 +416,10 @@ def good(program, line, wanted=None):
     return out.decode()
 
 
+def revision(program):
+    return int(re.search(r'"revision":(\d+)', good(program, ["get", "x", "-w", "json"]))[1])
+
+
 def read_until(process, text):
     """What the process prints, up to and with this text."""
     os.set_blocking(process.stdout.fileno(), False)
@@ -442,29 +450,36 @@ def watches(scratch):
             Program(theirs_path, etcd.address),
         ]
         options = [
-            ["w/", "--prefix"],
-            ["w/", "--prefix", "--prev-kv", "-w", "fields"],
-            ["w/1", "w/3", "--prev-kv", "-w", "json"],
-            ["w/2", "--hex"],
+            ["w/", "--prefix", "--rev", "NEXT"],
+            ["w/", "--prefix", "--rev", "NEXT", "--prev-kv", "-w", "fields"],
+            ["w/1", "w/3", "--rev", "NEXT", "--prev-kv", "-w", "json"],
+            ["w/2", "--rev", "NEXT", "--hex"],
             ["w/1", "--rev", "2", "--", "sh", "-c", "echo $ETCD_WATCH_REVISION $ETCD_WATCH_EVENT_TYPE"],
         ]
         for line in options:
-            start = len(good(programs[1], ["get", "", "--prefix", "-w", "json"]))
-            check(start > 0)
-            running = [program.start(["watch", *line]) for program in programs]
-            time.sleep(0.5)
+            line = [str(revision(programs[1]) + 1) if word == "NEXT" else word for word in line]
             for step in (["put", "w/1", "one"], ["put", "w/2", "two"], ["put", "w/1", "again"]):
                 good(programs[1], step)
             good(programs[1], ["del", "w/", "--prefix"])
-            texts = []
-            for process in running:
-                end = "two" if "w/2" in line and "--hex" not in line else "DELETE"
-                if "json" in line:
-                    end = '"type":1'
-                text = read_until(process, end)
-                time.sleep(0.3)
-                texts.append(text + stop(process)[1])
-            same(*texts, line)
+            # From the past: then both get the same events in the same answers.
+            running = [program.start(["watch", *line]) for program in programs]
+            texts = [b"", b""]
+
+            def equal(line=line, running=running, texts=texts):
+                for i, process in enumerate(running):
+                    os.set_blocking(process.stdout.fileno(), False)
+                    texts[i] += process.stdout.read() or b""
+                end = b'"type":1' if "json" in line else b"DELETE"
+                return end in texts[0] and texts[0] == texts[1]
+
+            try:
+                wait_for(equal, 20, "equal texts")
+            except Exception:
+                same(*texts, line)
+                raise
+            finally:
+                for process in running:
+                    stop(process)
         return f"{len(options)} watches"
 
 
@@ -476,21 +491,18 @@ def watches_interactively(scratch):
         for path in (as_etcdctl(scratch), theirs_path):
             program = Program(path, etcd.address)
             good(program, ["put", "i/1", "v"])
-            revision = re.search(
-                r'"mod_revision":(\d+)', good(program, ["get", "i/1", "-w", "json"])
-            )[1]
+            start = revision(program)
             process = program.start(["watch", "-i"], stdin=subprocess.PIPE)
 
             def say(line, process=process):
                 process.stdin.write(line.encode() + b"\n")
                 process.stdin.flush()
 
-            say(f"watch i/ --prefix --rev {revision}")
+            say(f"watch i/ --prefix --rev {start}")
             text = read_until(process, "v\n")
             say("progress")
             text += read_until(process, "progress notify: ")
-            say('watch "i/2" -- sh -c "echo ran $ETCD_WATCH_KEY"')
-            time.sleep(0.5)
+            say(f'watch "i/2" --rev {start + 1} -- sh -c "echo ran $ETCD_WATCH_KEY"')
             good(program, ["put", "i/2", "w"])
             text += read_until(process, "ran ")
             process.stdin.close()
@@ -519,8 +531,7 @@ def watch_survives(scratch):
     etcd = start()
     watch = None
     try:
-        watch = ctl.start(["watch", "k", "--prefix"])
-        time.sleep(0.5)
+        watch = ctl.start(["watch", "k", "--prefix", "--rev", "1"])
         good(ctl, ["put", "k1", "before"])
         text = read_until(watch, "before\n")
         etcd.kill()
@@ -580,12 +591,11 @@ def elects(scratch):
 def keeps_alive(scratch):
     with Etcd(scratch, "a") as etcd:
         ours = Program(as_etcdctl(scratch), etcd.address)
-        good(ours, ["lease", "grant", "3"])
+        good(ours, ["lease", "grant", "6"])
         keeper = ours.start(["lease", "keep-alive", ours.lease])
-        line = f"lease {ours.lease} keepalived with TTL(3)\n"
-        same(read_until(keeper, line), line)
-        time.sleep(4)
-        check("remaining" in good(ours, ["lease", "timetolive", ours.lease]), "it lives on")
+        line = f"lease {ours.lease} keepalived with TTL(6)\n"
+        for _ in range(3):
+            same(read_until(keeper, line), line)
         good(ours, ["lease", "revoke", ours.lease])
         text = read_until(keeper, "expired or revoked.\n")
         check(text.endswith(f"lease {ours.lease} expired or revoked.\n"), text)

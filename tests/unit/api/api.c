@@ -103,6 +103,23 @@ static void send_much(struct lab *l, struct caller_reply *replies[MANY])
     assert_true(quorum_pending_bytes(l->quorum) < WAITING_LOG_LARGE + 2 * LARGE);
 }
 
+static void what_takes_long_is_logged(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, NULL);
+    lab_put(&l, "a", "v");
+    assert_int_equal(l.slow_requests, 0);
+    l.halted = true;
+    const struct caller_reply *r = lab_put(&l, "b", "v");
+    lab_pass_ms(&l, 301);
+    l.halted = false;
+    lab_run(&l);
+    assert_int_equal(r->grpc_status, 0);
+    assert_int_equal(l.slow_requests, 1);
+    lab_close(&l);
+}
+
 static void what_has_no_room_waits_and_is_written_all_the_same(void **state)
 {
     (void)state;
@@ -325,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_write_waits_for_the_log),
         cmocka_unit_test(a_write_that_takes_too_long_is_told_so),
         cmocka_unit_test(a_stop_refuses_what_waits),
+        cmocka_unit_test(what_takes_long_is_logged),
         cmocka_unit_test(what_has_no_room_waits_and_is_written_all_the_same),
         cmocka_unit_test(what_waits_too_long_is_not_written),
         cmocka_unit_test(a_stop_refuses_those_that_wait_for_room),

@@ -14,13 +14,13 @@ static uint64_t clock_now(struct clock *c)
     return CONTAINER_OF(c, struct lab, clock)->now_ns;
 }
 
-static void drop_event(struct log *log, enum log_level level, const char *event,
-                       const struct log_pair *pairs)
+static void count_event(struct log *log, enum log_level level, const char *event,
+                        const struct log_pair *pairs)
 {
-    (void)log;
+    struct lab *l = CONTAINER_OF(log, struct lab, log);
     (void)level;
-    (void)event;
     (void)pairs;
+    l->slow_requests += strcmp(event, "request stats") == 0;
 }
 
 static void on_durable(void *arg, uint64_t index)
@@ -91,7 +91,7 @@ static void on_storage(void *arg, enum rc rc)
 static void make_env(struct lab *l)
 {
     l->clock = (struct clock){.mono_ns = clock_now, .wall_ns = clock_now};
-    l->log = (struct log){LOG_DEBUG, drop_event};
+    l->log = (struct log){LOG_DEBUG, count_event};
     rng_seed(&l->rng, 1);
     l->disk = sim_disk_new(&l->rng);
     sim_workers_init(&l->workers);
@@ -144,6 +144,8 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
                    .peer_url_count = 1,
                    .client_urls = clients,
                    .client_url_count = 2},
+        .apply_warn_ns = 100 * NS_PER_MS,
+        .request_warn_ns = 300 * NS_PER_MS,
         .request_bytes_max = opt->request_bytes ? opt->request_bytes : LAB_REQUEST_BYTES,
         .txn_ops_max = 128,
         .quota_bytes = opt->quota,

@@ -33,10 +33,11 @@ struct lab {
     struct http_budget budget;
     struct caller caller;
     struct arena arena;
-    bool halted;       /* the log's lane stands still */
-    bool pool_idle;    /* the pool's too */
-    const char *token; /* of every call; NULL: none */
-    char *own_token;   /* a test's */
+    unsigned slow_requests; /* logged */
+    bool halted;            /* the log's lane stands still */
+    bool pool_idle;         /* the pool's too */
+    const char *token;      /* of every call; NULL: none */
+    char *own_token;        /* a test's */
 };
 
 struct lab_options {

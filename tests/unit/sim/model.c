@@ -154,6 +154,36 @@ static void transactions_take_one_branch_at_one_revision(void **state)
     end(&b);
 }
 
+static void leases_take_their_keys_with_them(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct pb_put_response put_out = {0};
+    struct pb_lease_grant_response granted = {0};
+    struct pb_lease_revoke_response revoked = {0};
+    const struct pb_put_request on = {.key = SLICE_LIT("a"), .lease = 5};
+    const struct pb_lease_grant_request grant = {.id = 5, .ttl = 10};
+    const struct pb_lease_revoke_request revoke = {.id = 5};
+    begin(&b);
+    assert_int_equal(model_put(&b.m, &on, &b.a, &put_out), ETCD_LEASE_NOT_FOUND);
+    assert_int_equal(model_revoke(&b.m, &revoke, &b.a, &revoked), ETCD_LEASE_NOT_FOUND);
+    assert_int_equal(model_grant(&b.m, &grant, 7, &b.a, &granted), ETCD_OK);
+    assert_int_equal(model_grant(&b.m, &grant, 8, &b.a, &granted), ETCD_LEASE_EXIST);
+    assert_int_equal(granted.ttl, 10);
+    assert_int_equal(model_lease_find(&b.m, 5)->granted, 7);
+    assert_int_equal(model_put(&b.m, &on, &b.a, &put_out), ETCD_OK);
+    put(&b, "b", "free");
+    struct pb_range_response r = range(&b, (struct pb_range_request){.key = SLICE_LIT("a")});
+    assert_int_equal(r.kvs[0].lease, 5);
+    assert_int_equal(model_revoke(&b.m, &revoke, &b.a, &revoked), ETCD_OK);
+    assert_int_equal(revoked.header->revision, 4);
+    r = range(&b, (struct pb_range_request){.key = SLICE_LIT("a"), .range_end = SLICE_LIT("z")});
+    assert_int_equal(r.count, 1);
+    model_expire(&b.m, 5); /* it is gone: nothing happens */
+    assert_int_equal(b.m.revision, 4);
+    end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +191,7 @@ int main(void)
         cmocka_unit_test(ranges),
         cmocka_unit_test(compaction_refuses_the_past),
         cmocka_unit_test(transactions_take_one_branch_at_one_revision),
+        cmocka_unit_test(leases_take_their_keys_with_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
