@@ -152,11 +152,17 @@ struct lease *leases_after(const struct leases *ls, const struct lease *l)
     return n ? CONTAINER_OF(n, struct lease, node) : NULL;
 }
 
-static uint64_t digest(uint64_t h, struct slice s)
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x100000001b3u; /* FNV-1a */
+    return h ^ h >> 29;
+}
+
+static uint64_t mix_bytes(uint64_t h, struct slice s)
 {
     for (size_t i = 0; i < s.n; i++)
-        h = (h ^ s.p[i]) * 0x100000001b3u; /* FNV-1a */
-    return h ^ h >> 29;
+        h = mix(h, s.p[i]);
+    return h;
 }
 
 /* Sums, so that the order in which members hold leases and keys does not matter. */
@@ -164,11 +170,11 @@ uint64_t leases_hash(const struct leases *ls)
 {
     uint64_t sum = 0;
     for (const struct lease *l = leases_after(ls, NULL); l; l = leases_after(ls, l)) {
-        const int64_t numbers[4] = {l->id, l->ttl, l->remaining, (int64_t)l->granted};
-        uint64_t h = digest(0xcbf29ce484222325u, slice_of(numbers, sizeof(numbers)));
+        uint64_t h = mix(0xcbf29ce484222325u, (uint64_t)l->id);
+        h = mix(mix(mix(h, (uint64_t)l->ttl), (uint64_t)l->remaining), l->granted);
         sum += h;
         list_each (item, &l->keys)
-            sum += digest(h, bytes_of(CONTAINER_OF(item, struct leased_key, link)));
+            sum += mix_bytes(h, bytes_of(CONTAINER_OF(item, struct leased_key, link)));
     }
     return sum;
 }
