@@ -23,6 +23,7 @@ struct lease_term {
     bool expiring;        /* an entry that revokes it is on its way */
     bool checkpointing;   /* … that says what is left of it */
     bool clearing;        /* … that says that all of it is left again */
+    bool over;            /* it is being revoked, and no longer to be renewed */
 };
 
 struct lease {
