@@ -13,7 +13,7 @@ struct leased_key {
     uint8_t bytes[];
 };
 
-static struct slice bytes_of(const struct leased_key *k)
+struct slice leased_key_bytes(const struct leased_key *k)
 {
     return slice_of(k->bytes, k->n);
 }
@@ -104,7 +104,7 @@ static struct leased_key *find_key(const struct leases *ls, struct slice key, ui
 {
     for (struct map_node *n = map_find(&ls->keys, hash); n; n = map_find_next(n)) {
         struct leased_key *k = CONTAINER_OF(n, struct leased_key, node);
-        if (slice_eq(bytes_of(k), key))
+        if (slice_eq(leased_key_bytes(k), key))
             return k;
     }
     return NULL;
@@ -119,6 +119,7 @@ static void bind(struct leases *ls, struct lease *l, struct slice key, uint64_t 
     map_add(&ls->keys, &k->node, hash);
     list_add_tail(&l->keys, &k->link);
     resize(ls, l, l->key_n + 1);
+    l->bound++;
 }
 
 void leases_bind(struct leases *ls, struct slice key, int64_t id)
@@ -154,11 +155,17 @@ struct slice *lease_keys(const struct lease *l, struct arena *a)
     struct slice *keys = arena_alloc(a, (l->key_n + 1) * sizeof(*keys));
     size_t n = 0;
     list_each (item, &l->keys)
-        keys[n++] = bytes_of(CONTAINER_OF(item, struct leased_key, link));
+        keys[n++] = leased_key_bytes(CONTAINER_OF(item, struct leased_key, link));
     must(n == l->key_n);
     if (n > 1)
         qsort(keys, n, sizeof(*keys), compare_keys);
     return keys;
+}
+
+const struct leased_key *lease_key_before(const struct lease *l, const struct leased_key *k)
+{
+    const struct list *at = k ? k->link.prev : l->keys.prev;
+    return at == &l->keys ? NULL : CONTAINER_OF(at, const struct leased_key, link);
 }
 
 size_t leases_count(const struct leases *ls)
@@ -224,7 +231,7 @@ uint64_t leases_hash(const struct leases *ls)
         h = mix(mix(mix(h, (uint64_t)l->ttl), (uint64_t)l->remaining), l->granted);
         sum += h;
         list_each (item, &l->keys)
-            sum += mix_bytes(h, bytes_of(CONTAINER_OF(item, struct leased_key, link)));
+            sum += mix_bytes(h, leased_key_bytes(CONTAINER_OF(item, struct leased_key, link)));
     }
     return sum;
 }
