@@ -164,8 +164,8 @@ struct slice *lease_keys(const struct lease *l, struct arena *a)
 
 const struct leased_key *lease_key_before(const struct lease *l, const struct leased_key *k)
 {
-    const struct list *at = k ? k->link.prev : l->keys.prev;
-    return at == &l->keys ? NULL : CONTAINER_OF(at, const struct leased_key, link);
+    struct list *at = k ? k->link.prev : l->keys.prev;
+    return at == &l->keys ? NULL : CONTAINER_OF(at, struct leased_key, link);
 }
 
 size_t leases_count(const struct leases *ls)
