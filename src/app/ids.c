@@ -2,7 +2,10 @@
 
 #include "base/mem.h"
 #include "base/wr.h"
+#include "kv/storage.h"
 #include "pki/digest.h"
+#include "store/store.h"
+#include "wire/etcd.h"
 
 #include <stdlib.h>
 
@@ -49,4 +52,47 @@ void ids_of(const struct conf *conf, uint64_t *member_id, uint64_t *cluster_id)
     free(texts);
     uint64_t members[1] = {*member_id};
     *cluster_id = ids_cluster(members, 1);
+}
+
+static bool has_url(const struct pb_member *m, const char *url)
+{
+    for (size_t i = 0; i < m->peer_urls_n; i++)
+        if (slice_eq(m->peer_urls[i], slice_str(url)))
+            return true;
+    return false;
+}
+
+/* In any order; conf has each once. */
+static bool same_urls(const struct conf_urls *urls, const struct pb_member *m)
+{
+    bool same = urls->n == m->peer_urls_n;
+    for (size_t i = 0; same && i < urls->n; i++)
+        same = has_url(m, urls->v[i].text);
+    return same;
+}
+
+bool ids_kept(const struct conf *conf, const char *db, uint64_t *member_id, uint64_t *cluster_id)
+{
+    struct storage *storage = NULL;
+    struct err err = {0};
+    uint64_t member;
+    uint64_t cluster;
+    uint8_t key[8];
+    struct slice row;
+    struct pb_member m;
+    struct arena arena = {0};
+    if (store_open(&(struct store_options){.path = db, .any_owner = true}, &storage, &err) != RC_OK)
+        return false;
+    store_owner(storage, &cluster, &member);
+    store_u64_big(key, member);
+    bool kept = storage_get(storage, TABLE_MEMBER, slice_of(key, sizeof(key)), &row) == RC_OK &&
+                wire_decode(&wire_member, row, &arena, &m) == RC_OK &&
+                same_urls(&conf->initial_advertise_peer_urls, &m);
+    if (kept) {
+        *member_id = member;
+        *cluster_id = cluster;
+    }
+    arena_fini(&arena);
+    storage_close(storage);
+    return kept;
 }

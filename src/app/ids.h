@@ -18,4 +18,8 @@ uint64_t ids_cluster(uint64_t *v, size_t n);
 /* Those of the member that conf names, in a cluster of its own. */
 void ids_of(const struct conf *conf, uint64_t *member_id, uint64_t *cluster_id);
 
+/* A member keeps its IDs when its peer URLs are changed (MemberUpdate), and then is started with
+ * the new ones: are conf's those that the member of this LMDB file has now? Then its IDs. */
+bool ids_kept(const struct conf *conf, const char *db, uint64_t *member_id, uint64_t *cluster_id);
+
 #endif

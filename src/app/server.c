@@ -275,14 +275,18 @@ static uint64_t token_ttl_ns(const struct conf *c)
 static enum rc open_state(struct server *s, struct state_restored *restored, struct err *err)
 {
     const struct conf *c = s->conf;
-    uint64_t quota = c->quota_backend_bytes > 0 ? (uint64_t)c->quota_backend_bytes : 0;
-    enum rc rc = store_open(&(struct store_options){.path = s->dir.db,
-                                                    .quota_bytes = quota,
-                                                    .cluster_id = s->cluster_id,
-                                                    .member_id = s->member_id,
-                                                    .log = s->env->log,
-                                                    .faults = s->env->faults},
-                            &s->storage, err);
+    struct store_options options = {.path = s->dir.db,
+                                    .cluster_id = s->cluster_id,
+                                    .member_id = s->member_id,
+                                    .log = s->env->log,
+                                    .faults = s->env->faults};
+    options.quota_bytes = c->quota_backend_bytes > 0 ? (uint64_t)c->quota_backend_bytes : 0;
+    enum rc rc = store_open(&options, &s->storage, err);
+    if (rc == RC_FOREIGN && ids_kept(c, s->dir.db, &s->member_id, &s->cluster_id)) {
+        options.cluster_id = s->cluster_id;
+        options.member_id = s->member_id;
+        rc = store_open(&options, &s->storage, err);
+    }
     if (rc != RC_OK)
         return rc;
     s->state = state_new(&(struct state_options){.env = s->env,

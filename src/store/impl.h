@@ -26,6 +26,8 @@ struct store {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     MDB_dbi identity;
+    uint64_t cluster_id; /* whose file it is */
+    uint64_t member_id;
     uint32_t page_bytes;
     struct map map;
 

@@ -182,6 +182,8 @@ static enum rc check_owner(struct store *s, MDB_txn *txn, const struct store_opt
     if (code)
         return err_set(err, RC_CORRUPT, "%s: cannot read whose store it is: %s", s->path,
                        mdb_strerror(code));
+    s->cluster_id = cluster;
+    s->member_id = member;
     if (opt->any_owner)
         return RC_OK;
     if (cluster != opt->cluster_id)

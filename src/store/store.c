@@ -270,6 +270,13 @@ static void store_view_close(struct storage_view *v)
     free(v);
 }
 
+void store_owner(const struct storage *storage, uint64_t *cluster_id, uint64_t *member_id)
+{
+    const struct store *s = (const void *)storage;
+    *cluster_id = s->cluster_id;
+    *member_id = s->member_id;
+}
+
 /* --- memory --- */
 
 bool store_resident(const struct storage *storage, struct slice value)

@@ -54,6 +54,9 @@ struct store_options {
  * machine), RC_LIMIT (no address space), RC_NO_SPACE, RC_PERMISSION, RC_IO … */
 MUST_USE enum rc store_open(const struct store_options *opt, struct storage **out, struct err *err);
 
+/* Whose file it was when it was opened; for any_owner. 0 if it was made then. */
+void store_owner(const struct storage *storage, uint64_t *cluster_id, uint64_t *member_id);
+
 /* The next two take a storage that store_open made. */
 
 /* Are all pages that the value (from get or scan) lies in present in memory? If not, touching it

@@ -178,3 +178,28 @@ def members_stay(scratch):
     server.kill()
     server.start()
     same(listed(peer_members(server)), [m for m in wanted if m[0] == own])
+
+
+@test("a member that moved is started with its new peer URLs, and keeps its IDs")
+def moved(scratch):
+    old, new, other = (f"http://127.0.0.1:{free_port()}" for _ in range(3))
+    flags = ["--initial-advertise-peer-urls", old, "--initial-cluster", f"default={old}"]
+    server = scratch.server(*flags)
+    server.start()
+    ctl = Ctl(server.url)
+    before = ctl.json("member", "list")
+    ctl("put", "a", "1")
+    ctl("member", "update", f"{before['members'][0]['ID']:x}", "--peer-urls", new)
+    server.stop()
+    server.flags = [flag.replace(old, new) for flag in flags]
+    server.start()
+    after = ctl.json("member", "list")
+    same(after["header"]["cluster_id"], before["header"]["cluster_id"])
+    same(after["members"], [{**before["members"][0], "peerURLs": [new]}])
+    same(ctl("get", "a"), "a\n1\n")
+    server.stop()
+    server.flags = [flag.replace(old, other) for flag in flags]
+    has(server.sentence(), "belongs to")
+    server.flags = flags
+    server.start()
+    same(ctl.json("member", "list")["members"], after["members"])

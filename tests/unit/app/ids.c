@@ -2,9 +2,14 @@
 #include "app/ids.h"
 
 #include "base/cc.h"
+#include "kv/storage.h"
+#include "store/store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -58,6 +63,44 @@ static void every_url_and_the_token_count(void **state)
     assert_true(both == ids_member(urls, 2, "t"));
 }
 
+/* conf's peer URLs are those of the member now: in any order, all of them, no other. */
+static void a_member_that_moved_keeps_its_ids(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/moat-ids-XXXXXX";
+    char path[64];
+    struct err err;
+    struct storage *s;
+    uint64_t member = 1;
+    uint64_t cluster = 2;
+    struct conf_url urls[] = {{.text = (char[]){"http://a:1"}}, {.text = (char[]){"http://b:1"}}};
+    struct conf conf = {.initial_advertise_peer_urls = {urls, 2}};
+    const struct store_options options = {.path = path, .cluster_id = 0xc, .member_id = 0xa};
+    const struct storage_op rows[] = {{TABLE_MEMBER, STORAGE_PUT, SLICE_LIT("\0\0\0\0\0\0\0\x0a"),
+                                       SLICE_LIT("\x08\x0a\x1a\x0ahttp://b:1\x1a\x0ahttp://a:1")},
+                                      {TABLE_MEMBER, STORAGE_PUT, SLICE_LIT("\0\0\0\0\0\0\0\x0a"),
+                                       SLICE_LIT("\x08\x0a\x1a\x0ahttp://a:1\x1a\x0ahttp://a:1")}};
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/db", dir);
+    assert_int_equal(store_open(&options, &s, &err), RC_OK);
+    storage_close(s);
+    assert_false(ids_kept(&conf, path, &member, &cluster)); /* nothing was changed */
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(store_open(&options, &s, &err), RC_OK);
+        assert_int_equal(storage_commit(s, &rows[i], 1), RC_OK);
+        storage_close(s);
+        assert_int_equal(ids_kept(&conf, path, &member, &cluster), i == 0);
+        assert_int_equal(member, 0xa);
+        assert_int_equal(cluster, 0xc);
+    }
+    conf.initial_advertise_peer_urls.n = 1;
+    assert_false(ids_kept(&conf, path, &member, &cluster));
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/db-lock", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -65,6 +108,7 @@ int main(void)
         cmocka_unit_test(a_cluster_is_its_members_in_any_order),
         cmocka_unit_test(a_member_of_the_defaults),
         cmocka_unit_test(every_url_and_the_token_count),
+        cmocka_unit_test(a_member_that_moved_keeps_its_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
