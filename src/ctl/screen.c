@@ -19,7 +19,7 @@ void screen_frame(struct slice text, unsigned rows, struct buf *out)
         const uint8_t *end = memchr(text.p, '\n', text.n);
         size_t n = end ? (size_t)(end - text.p) : text.n;
         if (row > 0)
-            buf_append_str(out, "\r\n");
+            buf_append_u8(out, '\n');
         buf_append(out, text.p, n);
         buf_append_str(out, LINE_ENDS);
         text = slice_skip(text, end ? n + 1 : n);

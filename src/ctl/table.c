@@ -334,8 +334,7 @@ const struct command commands[] = {
      "is that of keys and values as they are now. Churn counts revisions beyond the live keys: a\n"
      "compaction gives them back. With authentication on it needs read permission on the prefix.",
      FLAGS(du_flags), cmd_du, true},
-    {"top", GROUP_CLUSTER, "[options] [--watch [seconds]]",
-     "Prints what keeps a moat server busy: hot prefixes, slow watchers, big leases",
+    {"top", GROUP_CLUSTER, "[options] [--watch [seconds]]", "Prints what keeps a moat server busy",
      "Prints what keeps a moat server busy: the prefixes with the most changes in the last ten\n"
      "seconds; watchers that are behind, the furthest first: they catch up with history, or their\n"
      "clients do not read what is sent; the leases with the most keys. With authentication on it\n"
