@@ -163,6 +163,8 @@ static void list_largest(const struct usage *u, struct buf *out)
 {
     bool direct = u->n == 0 || u->direct.bytes > u->groups[0].weight.bytes;
     size_t listed = direct;
+    if (u->total.revisions == 0)
+        return;
     buf_append_str(out, "; what takes most: ");
     if (direct)
         list_one(u->prefix.n ? "directly below " : "keys without a /", buf_slice(&u->prefix),
