@@ -198,7 +198,6 @@ static const struct method_rule {
     {"/etcdserverpb.KV/Put", OPEN},
     {"/etcdserverpb.KV/Range", OPEN},
     {"/etcdserverpb.KV/RangeStream", OPEN},
-    {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/Txn", OPEN},
     {"/etcdserverpb.Lease/LeaseGrant", LOGIN},
     {"/etcdserverpb.Lease/LeaseKeepAlive", LOGIN},
