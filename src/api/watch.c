@@ -174,6 +174,23 @@ static void failed(struct watcher *watcher, enum rc rc)
 
 static const struct watcher_ops watcher_ops = {wants, events, lost, failed};
 
+void watch_describe(struct watcher *watcher, struct pb_slow_watcher *out)
+{
+    const struct watch *w = watch_of(watcher);
+    const struct span *span = watcher->span;
+    must(watcher->ops == &watcher_ops);
+    *out = (struct pb_slow_watcher){
+        .key = span->from,
+        .range_end = span->open_end ? SLICE_LIT("\0") : span->to,
+        .watch_id = w->id,
+        .revision = watcher->at.main - 1,
+        .behind = kv_revision(watcher->kv) - (watcher->at.main - 1),
+        .stopped = watcher->state == WATCHER_STOPPED,
+        .queued_bytes = (int64_t)rpc_queued(w->stream->call),
+        .client = rpc_call_peer(w->stream->call),
+    };
+}
+
 /* ---- The watches of a stream ---- */
 
 /* Where the ID is, or would be. */

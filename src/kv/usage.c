@@ -11,14 +11,20 @@ struct below {
     struct buf end;
 };
 
+void usage_range_end(struct slice prefix, struct buf *out)
+{
+    buf_clear(out);
+    buf_append_slice(out, prefix);
+    while (out->n > 0 && out->p[out->n - 1] == 0xff)
+        out->n--;
+    if (out->n > 0)
+        out->p[out->n - 1]++;
+}
+
 static void below_init(struct below *s, struct slice prefix)
 {
     *s = (struct below){.prefix = prefix};
-    buf_append_slice(&s->end, prefix);
-    while (s->end.n > 0 && s->end.p[s->end.n - 1] == 0xff)
-        s->end.n--;
-    if (s->end.n > 0)
-        s->end.p[s->end.n - 1]++;
+    usage_range_end(prefix, &s->end);
 }
 
 static struct index_weight weigh(const struct kv *kv, struct slice from, const struct buf *end)

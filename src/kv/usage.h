@@ -36,6 +36,8 @@ struct usage_request {
 
 void usage_find(const struct kv *kv, const struct usage_request *r, struct usage *out);
 void usage_fini(struct usage *u);
+/* Where the keys with this prefix end: [prefix, out); empty: nowhere. */
+void usage_range_end(struct slice prefix, struct buf *out);
 /* The largest by bytes first; equal ones stay in order of their prefixes. */
 void usage_sort(struct usage *u);
 

@@ -12,8 +12,10 @@
 #include "base/map.h"
 #include "base/timers.h"
 
-#define LEASE_TTL_MAX 9000000000 /* seconds, etcd's limit: in nanoseconds it is below 2^63 */
-#define LEASE_COST    64u        /* bytes that etcd's quota counts for a lease */
+#define LEASE_TTL_MAX  9000000000 /* seconds, etcd's limit: in nanoseconds it is below 2^63 */
+#define LEASE_SIZES    65u        /* classes by number of keys: 0, 1, 2 to 3, 4 to 7, … */
+#define LEASE_LOOK_MAX 10000u     /* leases of one class looked at for the biggest */
+#define LEASE_COST     64u        /* bytes that etcd's quota counts for a lease */
 
 /* The lessor's part of a lease. */
 struct lease_term {
@@ -43,7 +45,8 @@ struct lease {
     uint64_t granted;  /* by this entry: an ID may be granted again */
     struct list keys;  /* in the order in which they were bound */
     size_t key_n;
-    uint64_t bound; /* keys ever bound to it */
+    struct list sized; /* among those of its size */
+    uint64_t bound;    /* keys ever bound to it */
     struct lease_judged judged;
     struct lease_term term;
 };
@@ -51,7 +54,8 @@ struct lease {
 struct leases {
     struct map ids;
     struct map keys;
-    uint64_t last_granted; /* no lease here was granted by a later entry */
+    struct list sizes[LEASE_SIZES]; /* so that the biggest are found without a walk over all */
+    uint64_t last_granted;          /* no lease here was granted by a later entry */
 };
 
 void leases_init(struct leases *ls, struct rng *rng);
@@ -79,6 +83,12 @@ struct slice leased_key_bytes(const struct leased_key *k);
 size_t leases_count(const struct leases *ls);
 /* The one after l (NULL: the first), in no order; NULL at the end. The table must not change. */
 struct lease *leases_after(const struct leases *ls, const struct lease *l);
+
+size_t leases_key_count(const struct leases *ls);
+/* Those with the most keys, the biggest first, ones without left out: at most max. Returns how
+ * many. Where more than LEASE_LOOK_MAX are of about one size, others may have up to twice as many.
+ */
+size_t leases_biggest(const struct leases *ls, const struct lease **out, size_t max);
 
 /* A digest of what is replicated. */
 uint64_t leases_hash(const struct leases *ls);
