@@ -8,7 +8,9 @@
 
 #include "kv/kv.h"
 
-#define USAGE_STEPS_MAX 10000u /* prefixes and keys looked at; what is left stays unsplit */
+#define USAGE_STEPS_MAX 10000u     /* prefixes and keys looked at; what is left stays unsplit */
+#define USAGE_DEPTH_MAX 64u        /* delimiters that descending goes past */
+#define USAGE_BYTES_MAX (4u << 20) /* of the prefixes found, and one more */
 
 struct usage_group {
     struct buf prefix; /* up to and with the delimiter */
