@@ -137,7 +137,7 @@ bool access_allows(struct api *a, struct rpc_call *call, enum auth_need need, st
 }
 
 enum etcd_error access_to_lease(struct api *a, struct rpc_call *call, enum auth_need need,
-                                const struct lease *l)
+                                struct lease *l)
 {
     struct auth_denial why = {0};
     struct auth_who who;
@@ -197,7 +197,6 @@ static const struct method_rule {
     {"/etcdserverpb.KV/DeleteRange", OPEN},
     {"/etcdserverpb.KV/Put", OPEN},
     {"/etcdserverpb.KV/Range", OPEN},
-    {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/Txn", OPEN},
     {"/etcdserverpb.Lease/LeaseGrant", LOGIN},

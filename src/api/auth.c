@@ -230,9 +230,28 @@ static void password_hashed(struct pool_work *w)
     pool_work_free(w);
 }
 
+/* Asked before the pool works for him, and not only when the entry is made: hashing takes long. A
+ * password that is too long is nobody's secret, and etcd says so first. */
+static bool may_set_passwords(struct api *a, struct rpc_call *call, struct slice password)
+{
+    static const struct slice none = {0};
+    struct auth_denial why = {0};
+    struct auth_who who;
+    if (password.n > PASSWORD_BYTES_MAX)
+        return true;
+    enum etcd_error e = access_who(a, call, &who);
+    if (e == ETCD_OK)
+        e = auth_may(state_auth(a->state), &who, AUTH_ROOT, none, none, &why);
+    if (e != ETCD_OK)
+        access_refuse(a, call, e, &why);
+    return e == ETCD_OK;
+}
+
 static void take_password(struct api *a, struct rpc_call *call, uint32_t field, struct slice name,
                           struct slice password)
 {
+    if (!may_set_passwords(a, call, password))
+        return;
     struct pool_work *w = pool_work_new(a, call, name, password);
     if (!w)
         return;

@@ -147,8 +147,6 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
     return quorum_is_leader(a->quorum) ? ETCD_OK : ETCD_NO_LEADER;
 }
 
-_Static_assert(WAITING_STORE_SMALL == STATE_UNFLUSHED_MAX, "the ring has no room beyond");
-
 static struct waiting_load load_of(const struct api *a)
 {
     return (struct waiting_load){quorum_pending_bytes(a->quorum), state_unflushed_bytes(a->state)};

@@ -120,7 +120,7 @@ void usage_find(const struct kv *kv, const struct usage_request *r, struct usage
     *out = (struct usage){0};
     buf_append_slice(&out->prefix, r->prefix);
     split(kv, r, out);
-    for (unsigned depth = 0; r->descend && is_one_group(out) && depth < USAGE_DEPTH_MAX; depth++) {
+    for (unsigned i = 0; r->descend && i < USAGE_DESCENTS_MAX && is_one_group(out); i++) {
         struct buf longer = out->groups[0].prefix;
         out->groups[0].prefix = (struct buf){0};
         buf_fini(&out->prefix);

@@ -50,7 +50,7 @@ MUST_USE enum etcd_error auth_may(struct auth *a, const struct auth_who *who, en
 
 /* May he touch every key that the lease has? Root may, whatever it has. NULL has none. */
 MUST_USE enum etcd_error auth_may_lease(struct auth *a, const struct auth_who *who,
-                                        enum auth_need need, const struct lease *l,
+                                        enum auth_need need, struct lease *l,
                                         struct auth_denial *why);
 
 /* May he have this request of an entry (enum raft_request_field) carried out now? It decodes. */

@@ -13,7 +13,7 @@ struct leased_key {
     uint8_t bytes[];
 };
 
-static struct slice bytes_of(const struct leased_key *k)
+struct slice leased_key_bytes(const struct leased_key *k)
 {
     return slice_of(k->bytes, k->n);
 }
@@ -104,7 +104,7 @@ static struct leased_key *find_key(const struct leases *ls, struct slice key, ui
 {
     for (struct map_node *n = map_find(&ls->keys, hash); n; n = map_find_next(n)) {
         struct leased_key *k = CONTAINER_OF(n, struct leased_key, node);
-        if (slice_eq(bytes_of(k), key))
+        if (slice_eq(leased_key_bytes(k), key))
             return k;
     }
     return NULL;
@@ -119,6 +119,7 @@ static void bind(struct leases *ls, struct lease *l, struct slice key, uint64_t 
     map_add(&ls->keys, &k->node, hash);
     list_add_tail(&l->keys, &k->link);
     resize(ls, l, l->key_n + 1);
+    l->bound++;
 }
 
 void leases_bind(struct leases *ls, struct slice key, int64_t id)
@@ -154,11 +155,17 @@ struct slice *lease_keys(const struct lease *l, struct arena *a)
     struct slice *keys = arena_alloc(a, (l->key_n + 1) * sizeof(*keys));
     size_t n = 0;
     list_each (item, &l->keys)
-        keys[n++] = bytes_of(CONTAINER_OF(item, struct leased_key, link));
+        keys[n++] = leased_key_bytes(CONTAINER_OF(item, struct leased_key, link));
     must(n == l->key_n);
     if (n > 1)
         qsort(keys, n, sizeof(*keys), compare_keys);
     return keys;
+}
+
+const struct leased_key *lease_key_before(const struct lease *l, const struct leased_key *k)
+{
+    struct list *at = k ? k->link.prev : l->keys.prev;
+    return at == &l->keys ? NULL : CONTAINER_OF(at, struct leased_key, link);
 }
 
 size_t leases_count(const struct leases *ls)
@@ -202,11 +209,17 @@ size_t leases_biggest(const struct leases *ls, const struct lease **out, size_t 
     return n;
 }
 
-static uint64_t digest(uint64_t h, struct slice s)
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x100000001b3u; /* FNV-1a */
+    return h ^ h >> 29;
+}
+
+static uint64_t mix_bytes(uint64_t h, struct slice s)
 {
     for (size_t i = 0; i < s.n; i++)
-        h = (h ^ s.p[i]) * 0x100000001b3u; /* FNV-1a */
-    return h ^ h >> 29;
+        h = mix(h, s.p[i]);
+    return h;
 }
 
 /* Sums, so that the order in which members hold leases and keys does not matter. */
@@ -214,11 +227,11 @@ uint64_t leases_hash(const struct leases *ls)
 {
     uint64_t sum = 0;
     for (const struct lease *l = leases_after(ls, NULL); l; l = leases_after(ls, l)) {
-        const int64_t numbers[4] = {l->id, l->ttl, l->remaining, (int64_t)l->granted};
-        uint64_t h = digest(0xcbf29ce484222325u, slice_of(numbers, sizeof(numbers)));
+        uint64_t h = mix(0xcbf29ce484222325u, (uint64_t)l->id);
+        h = mix(mix(mix(h, (uint64_t)l->ttl), (uint64_t)l->remaining), l->granted);
         sum += h;
         list_each (item, &l->keys)
-            sum += digest(h, bytes_of(CONTAINER_OF(item, struct leased_key, link)));
+            sum += mix_bytes(h, leased_key_bytes(CONTAINER_OF(item, struct leased_key, link)));
     }
     return sum;
 }

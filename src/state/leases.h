@@ -25,6 +25,16 @@ struct lease_term {
     bool expiring;        /* an entry that revokes it is on its way */
     bool checkpointing;   /* … that says what is left of it */
     bool clearing;        /* … that says that all of it is left again */
+    bool over;            /* it is being revoked, and no longer to be renewed */
+};
+
+/* Whom the auth store let touch all keys, so that it need not look at each of them for each put:
+ * who has a lease of a million keys could hold everybody up. */
+struct lease_judged {
+    uint64_t user;    /* record ID; 0: nobody yet */
+    uint64_t changes; /* of users and roles, as it was */
+    uint64_t bound;   /* keys bound until then */
+    int need;         /* enum auth_need */
 };
 
 struct lease {
@@ -33,9 +43,11 @@ struct lease {
     int64_t ttl;       /* seconds, as granted */
     int64_t remaining; /* seconds, as of the last checkpoint; 0: all of them */
     uint64_t granted;  /* by this entry: an ID may be granted again */
-    struct list keys;
+    struct list keys;  /* in the order in which they were bound */
     size_t key_n;
     struct list sized; /* among those of its size */
+    uint64_t bound;    /* keys ever bound to it */
+    struct lease_judged judged;
     struct lease_term term;
 };
 
@@ -62,6 +74,11 @@ const struct lease *leases_of_key(const struct leases *ls, struct slice key); /*
 /* The lease's key_n keys in bytewise order: the array in the arena, the bytes borrowed until the
  * key is bound otherwise. */
 struct slice *lease_keys(const struct lease *l, struct arena *a);
+
+/* The key that was bound to the lease before k (NULL: the last one); NULL: there is none. */
+struct leased_key;
+const struct leased_key *lease_key_before(const struct lease *l, const struct leased_key *k);
+struct slice leased_key_bytes(const struct leased_key *k);
 
 size_t leases_count(const struct leases *ls);
 /* The one after l (NULL: the first), in no order; NULL at the end. The table must not change. */

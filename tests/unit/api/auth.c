@@ -85,6 +85,34 @@ static void too_many_logins_at_once_are_refused(void **state)
     people_close(&l);
 }
 
+/* The pool hashes for root alone: others are refused before it is asked. */
+static void a_stranger_does_not_make_the_pool_work(void **state)
+{
+    struct lab l;
+    (void)state;
+    const struct pb_auth_user_add_request add = {.name = SLICE_LIT("x"),
+                                                 .password = SLICE_LIT("y")};
+    const struct pb_auth_user_change_password_request change = {.name = SLICE_LIT("root"),
+                                                                .password = SLICE_LIT("y")};
+    const char *const empty = "etcdserver: user name is empty";
+    const char *const denied = "etcdserver: permission denied";
+    lab_open(&l, NULL);
+    people_move_in(&l);
+    for (int known = 0; known < 2; known++) {
+        int code = known ? GRPC_PERMISSION_DENIED : GRPC_INVALID_ARGUMENT;
+        if (known)
+            people_log_in(&l, "alice", "alice-pw");
+        l.pool_idle = true;
+        caller_refused(lab_call(&l, AUTH "UserAdd", &wire_auth_user_add_request, &add), code,
+                       known ? denied : empty);
+        caller_refused(lab_call(&l, AUTH "UserChangePassword",
+                                &wire_auth_user_change_password_request, &change),
+                       code, known ? denied : empty);
+        l.pool_idle = false;
+    }
+    people_close(&l);
+}
+
 static void what_waits_at_the_end_is_refused(void **state)
 {
     struct lab l;
@@ -130,6 +158,7 @@ int main(void)
         cmocka_unit_test(the_state_gets_a_hash_of_the_password),
         cmocka_unit_test(a_password_changed_during_the_login_is_checked_again),
         cmocka_unit_test(too_many_logins_at_once_are_refused),
+        cmocka_unit_test(a_stranger_does_not_make_the_pool_work),
         cmocka_unit_test(what_waits_at_the_end_is_refused),
         cmocka_unit_test(json_web_tokens_are_made_and_taken),
     };

@@ -7,7 +7,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -119,49 +118,6 @@ static void a_prefix_may_end_in_the_last_byte(void **state)
     lab_close(&l);
 }
 
-/* Each level costs the length of the key, so a key of delimiters must not be gone down to its end.
- */
-static void a_hostile_key_is_not_gone_down(void **state)
-{
-    (void)state;
-    struct lab l = {0};
-    static char key[100001];
-    memset(key, '/', sizeof(key) - 1);
-    lab_open(&l);
-    lab_put(&l, key, "v");
-    struct usage u = find(&l, "", true);
-    assert_int_equal(u.prefix.n, USAGE_DEPTH_MAX);
-    assert_int_equal(u.n, 1);
-    assert_int_equal(u.total.keys, 1);
-    expect_sum(&u);
-    usage_fini(&u);
-    lab_close(&l);
-}
-
-/* Prefixes may be as long as keys. */
-static void long_prefixes_are_told_up_to_a_sum(void **state)
-{
-    (void)state;
-    struct lab l = {0};
-    size_t n = USAGE_BYTES_MAX / 8;
-    char *key = calloc(1, n + 3);
-    lab_open(&l);
-    memset(key, 'k', n);
-    for (char c = 'a'; c < 'a' + 12; c++) {
-        key[0] = c;
-        key[n - 1] = '/';
-        key[n] = 'x';
-        lab_put(&l, key, "v");
-    }
-    struct usage u = find(&l, "", true);
-    assert_int_equal(u.n, 8);
-    assert_int_equal(u.unsplit.keys, 4);
-    expect_sum(&u);
-    usage_fini(&u);
-    free(key);
-    lab_close(&l);
-}
-
 static void the_work_is_bounded(void **state)
 {
     (void)state;
@@ -189,15 +145,56 @@ static void the_work_is_bounded(void **state)
     lab_close(&l);
 }
 
+/* Each step down copies the prefix: a key of many delimiters must not hold everybody up. */
+static void it_goes_down_so_far(void **state)
+{
+    (void)state;
+    struct lab l = {0};
+    struct buf key = {0};
+    lab_open(&l);
+    for (unsigned i = 0; i < 100 * USAGE_DESCENTS_MAX; i++)
+        buf_append_u8(&key, '/');
+    buf_append_u8(&key, 0);
+    lab_put(&l, (const char *)key.p, "v");
+    struct usage u = find(&l, "", true);
+    assert_int_equal(u.prefix.n, USAGE_DESCENTS_MAX);
+    assert_int_equal(u.n, 1);
+    expect_sum(&u);
+    usage_fini(&u);
+    buf_fini(&key);
+    lab_close(&l);
+}
+
+/* Prefixes are copied into the answer, which must not become as large as the keys are. */
+static void long_prefixes_stay_unsplit(void **state)
+{
+    (void)state;
+    struct lab l = {0};
+    static char key[USAGE_BYTES_MAX / 4 + 2];
+    lab_open(&l);
+    memset(key, 'k', sizeof(key) - 1);
+    key[sizeof(key) - 2] = '/';
+    for (unsigned i = 0; i < 10; i++) {
+        key[0] = (char)('0' + i);
+        lab_put(&l, key, "v");
+    }
+    struct usage u = find(&l, "", false);
+    assert_int_equal(u.n, 4);
+    assert_int_equal(u.unsplit.keys, 6);
+    expect_sum(&u);
+    usage_fini(&u);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_split_at_the_delimiter),
         cmocka_unit_test(what_all_share_is_gone_into),
         cmocka_unit_test(a_prefix_may_end_in_the_last_byte),
-        cmocka_unit_test(a_hostile_key_is_not_gone_down),
-        cmocka_unit_test(long_prefixes_are_told_up_to_a_sum),
         cmocka_unit_test(the_work_is_bounded),
+        cmocka_unit_test(it_goes_down_so_far),
+        cmocka_unit_test(long_prefixes_stay_unsplit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
