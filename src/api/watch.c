@@ -275,7 +275,7 @@ static unsigned kind_of(const struct pb_watch_create_request *r)
 static const char *judge(struct watch_stream *s, const struct pb_watch_create_request *r,
                          char text[ERR_TEXT_MAX])
 {
-    bool open_end = r->range_end.n == 1 && r->range_end.p[0] == 0;
+    bool open_end = kv_range_is_open(r->range_end);
     if (r->start_revision < 0)
         return etcd_error_text(ETCD_COMPACTED);
     enum etcd_error e = access_to_keys(s->api, s->call, AUTH_READ, r->key, r->range_end);

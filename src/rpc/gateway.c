@@ -146,6 +146,8 @@ static bool open_call(struct gateway *g)
         return false;
     }
     g->call = rpc_call_open(g->server, path, &gateway_carrier, g, token_of(g->request));
+    if (g->call)
+        g->call->in.origin = (uintptr_t)http_stream_conn(g->stream);
     if (g->call && g->timeout_ns != NO_TIMEOUT)
         env_after(g->server->opt.env, &g->call->in.deadline, g->timeout_ns);
     return g->call != NULL;
