@@ -161,6 +161,7 @@ void serve_snapshot(void *arg, struct rpc_call *call, struct slice message);
 extern const struct rpc_stream_ops api_snapshot_stream;
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_top(void *arg, struct rpc_call *call, struct slice message);
 void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 

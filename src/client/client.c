@@ -287,8 +287,7 @@ static bool try_again(struct client *c, enum client_method m, const struct attem
         next_endpoint(c);
         return true;
     }
-    bool stale = client_status_is(status, ETCD_INVALID_AUTH_TOKEN) ||
-                 client_status_is(status, ETCD_AUTH_OLD_REVISION);
+    bool stale = client_status_is_stale(buf_slice(&status->text));
     if (!stale || !*relogin || c->user.n == 0 || m == CLIENT_AUTHENTICATE)
         return false;
     *relogin = false;

@@ -374,9 +374,11 @@ void kv_stats(const struct kv *kv, struct kv_stats *out)
         out->pins++;
 }
 
-unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max)
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max, uint64_t *window_ns)
 {
-    heat_turn(&kv->heat, env_now_ns(kv->env));
+    uint64_t now = env_now_ns(kv->env);
+    heat_turn(&kv->heat, now);
+    *window_ns = heat_told_ns(&kv->heat, now);
     return heat_hottest(&kv->heat, out, max);
 }
 

@@ -177,6 +177,11 @@ uint64_t rpc_call_origin(const struct rpc_call *call)
                            : (uintptr_t)call->in.carrier;
 }
 
+struct slice rpc_call_peer(const struct rpc_call *call)
+{
+    return call->in.stream ? http_conn_peer(http_stream_conn(call->in.stream)) : (struct slice){0};
+}
+
 bool rpc_gone(const struct rpc_call *call)
 {
     return call->in.answered;

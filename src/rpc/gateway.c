@@ -159,7 +159,6 @@ static void deliver(struct gateway *g)
     size_t max = g->server->opt.message_max;
     enum rc rc = json_decode(g->route->request, buf_slice(&g->text), &message, why);
     secret_buf_fini(&g->text); /* it may have had a password */
-    ;
     g->span = (struct json_span){0};
     if (rc != RC_OK) {
         reject(g, GRPC_INVALID_ARGUMENT, why);

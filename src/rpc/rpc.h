@@ -110,6 +110,8 @@ void rpc_message_done(struct rpc_call *call);
 /* Equal for the calls of one gRPC connection, and else for nobody: to be fair between connections.
  */
 uint64_t rpc_call_origin(const struct rpc_call *call);
+/* The client's address ("127.0.0.1:54321"), for people; empty when it is not known. */
+struct slice rpc_call_peer(const struct rpc_call *call);
 /* Nobody waits for the answer any more. */
 bool rpc_gone(const struct rpc_call *call);
 

@@ -81,6 +81,11 @@ uint64_t auth_revision(const struct auth *a)
     return a->revision;
 }
 
+size_t auth_bytes(const struct auth *a)
+{
+    return a->users.bytes + a->roles.bytes;
+}
+
 static void store_number(struct auth *a, const char *key, uint64_t value)
 {
     uint8_t bytes[8];
