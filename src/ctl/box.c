@@ -73,7 +73,6 @@ static void head(const struct box *b, const size_t *widths, struct buf *out)
 
 static void measure(const struct box *b, size_t widths[BOX_COLUMNS_MAX])
 {
-    must(b->columns > 0);
     for (size_t c = 0; c < b->columns; c++) {
         widths[c] = strlen(b->head[c]);
         for (size_t i = c; i < b->cells_n; i += b->columns) {
@@ -89,6 +88,7 @@ void box_draw(const struct box *b, struct buf *out)
     static const char *const middle[] = {"├", "┼", "┤"};
     static const char *const bottom[] = {"└", "┴", "┘"};
     size_t widths[BOX_COLUMNS_MAX];
+    must(b->columns > 0);
     measure(b, widths);
     line(widths, b->columns, top, out);
     head(b, widths, out);
@@ -107,6 +107,7 @@ void box_draw(const struct box *b, struct buf *out)
 void box_columns(const struct box *b, struct buf *out)
 {
     size_t widths[BOX_COLUMNS_MAX];
+    must(b->columns > 0);
     measure(b, widths);
     for (size_t c = 0; c < b->columns; c++) {
         if (c + 1 < b->columns)

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define DU_LINES        20u /* for people, unless they say otherwise */
-#define TOP_LINES_MAX   100 /* that a server tells of each list */
+#define DU_GROUPS       10000 /* asked for: the most that a server tells */
+#define DU_LINES        20u   /* for people, unless they say otherwise */
+#define TOP_LINES_MAX   100   /* that a server tells of each list */
 #define TOP_SECONDS     2
 #define TOP_SECONDS_MAX 86400
 
@@ -147,8 +148,10 @@ static size_t du_limit(const struct ctl *ctl)
 
 int cmd_du(struct ctl *ctl)
 {
-    struct pb_usage_request request = {
-        .delimiter = slice_str(flag_string(&ctl->flags, "delimiter")), .descend = true};
+    struct pb_usage_request request = {.delimiter =
+                                           slice_str(flag_string(&ctl->flags, "delimiter")),
+                                       .descend = true,
+                                       .limit = DU_GROUPS};
     struct pb_usage_response r;
     if (ctl->args.n > 1)
         return ctl_fail(EXIT_BAD_ARGS, "du command accepts at most one prefix");
