@@ -70,10 +70,12 @@ static void read_now(struct api *a, struct rpc_call *call, void *request)
     struct state_reply reply = {.raft_term = quorum_term(a->quorum)};
     rpc_body_begin(&reply.body);
     state_read_auth(a->state, r->field, r->request, &reply);
-    if (reply.error == ETCD_OK)
+    if (reply.error != ETCD_OK)
+        api_refuse_reply(a, call, &reply);
+    else if (api_has_room(a, call, reply.body.n))
         rpc_reply(call, &reply.body);
     else
-        api_refuse_reply(a, call, &reply);
+        buf_fini(&reply.body);
 }
 
 /* They are kept in memory, and no quota counts them. */

@@ -70,6 +70,8 @@ MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, st
 
 /* Bytes of pairs that an answer which is built at once may hold now. */
 size_t api_reply_room(const struct api *a);
+/* May an answer of so many bytes be built? Small ones always; else the call was refused. */
+MUST_USE bool api_has_room(struct api *a, struct rpc_call *call, size_t bytes);
 /* Answer with a reply's error, or that it is too large. */
 void api_refuse_reply(struct api *a, struct rpc_call *call, struct state_reply *reply);
 
