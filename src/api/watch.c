@@ -35,6 +35,7 @@ struct watch_stream {
     const struct watch *behind; /* the one found not to be; NULL: none was */
     struct timer progress;
     struct timer retry; /* watches were stopped, and no drained will come */
+    bool stopped;       /* some watch wanted no events: they are to go on */
     uint64_t interval_ns;
 };
 
@@ -125,6 +126,7 @@ static bool wants(struct watcher *watcher)
         max = budget->used > budget->max ? 0 : API_WATCH_QUEUE_MIN;
     if (rpc_queued(s->call) <= max)
         return true;
+    s->stopped = true;
     if (max == 0 && !timer_active(&s->retry))
         env_after(s->api->opt.env, &s->retry, (uint64_t)RETRY_MS * NS_PER_MS);
     return false;
@@ -385,6 +387,9 @@ static void progress_due(struct timer *t)
 
 static void go_on(struct watch_stream *s)
 {
+    if (!s->stopped)
+        return;
+    s->stopped = false;
     for (size_t i = 0; i < s->n; i++)
         watcher_go_on(&s->v[i]->watcher);
 }
