@@ -4,6 +4,9 @@ PREFIX ?= /usr/local
 # Where "make setup" puts a libraft of our own, on a Debian 12 without a backports suite.
 export PKG_CONFIG_PATH := $(CURDIR)/build/raft/lib/pkgconfig:$(PKG_CONFIG_PATH)
 
+# Where ccache is there: what was compiled in another clone is good here, too.
+export CCACHE_NOHASHDIR := 1
+
 program := src/cmd/moat
 packages := run
 

@@ -39,7 +39,7 @@ static void append_quoted(struct buf *out, struct slice s)
 
 static void append_keys(struct buf *out, const struct auth_denial *why)
 {
-    bool open = why->range_end.n == 1 && why->range_end.p[0] == 0;
+    bool open = kv_range_is_open(why->range_end);
     append_quoted(out, why->key);
     if (open) {
         buf_append_str(out, " and all keys after it");
@@ -137,7 +137,7 @@ bool access_allows(struct api *a, struct rpc_call *call, enum auth_need need, st
 }
 
 enum etcd_error access_to_lease(struct api *a, struct rpc_call *call, enum auth_need need,
-                                const struct lease *l)
+                                struct lease *l)
 {
     struct auth_denial why = {0};
     struct auth_who who;
@@ -198,7 +198,6 @@ static const struct method_rule {
     {"/etcdserverpb.KV/Put", OPEN},
     {"/etcdserverpb.KV/Range", OPEN},
     {"/etcdserverpb.KV/RangeStream", OPEN},
-    {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/Txn", OPEN},
     {"/etcdserverpb.Lease/LeaseGrant", LOGIN},
     {"/etcdserverpb.Lease/LeaseKeepAlive", LOGIN},
@@ -209,6 +208,7 @@ static const struct method_rule {
     {"/etcdserverpb.Maintenance/Status", LOGIN},
     {"/etcdserverpb.Watch/Watch", OPEN},
     {"/grpc.health.v1.Health/Check", OPEN},
+    {"/moatpb.Inspect/Usage", OPEN},
     {"/v3electionpb.Election/Campaign", OPEN}, /* these make calls of their own, of their caller */
     {"/v3electionpb.Election/Leader", OPEN},
     {"/v3electionpb.Election/Observe", OPEN},

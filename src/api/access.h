@@ -24,7 +24,7 @@ MUST_USE enum etcd_error access_to_keys(struct api *a, struct rpc_call *call, en
                                         struct slice key, struct slice range_end);
 /* The same of every key that the lease has; NULL is a lease without any. */
 MUST_USE enum etcd_error access_to_lease(struct api *a, struct rpc_call *call, enum auth_need need,
-                                         const struct lease *l);
+                                         struct lease *l);
 /* As access_to_keys; a refusal is answered, too. */
 MUST_USE bool access_allows(struct api *a, struct rpc_call *call, enum auth_need need,
                             struct slice key, struct slice range_end);

@@ -213,6 +213,7 @@ struct observer {
     struct buf prefix;
     struct buf end;
     struct buf leader; /* its key; empty: there is none */
+    int64_t shown;     /* as of this revision: a range may run ahead of what the listener hears */
     bool behind;       /* the client takes no more; what is newest is asked for when it does */
 };
 
@@ -234,6 +235,7 @@ static void show(struct observer *o, struct pb_response_header header,
     struct buf body = {0};
     buf_clear(&o->leader);
     buf_append_slice(&o->leader, kv.key);
+    o->shown = header.revision;
     rpc_body_begin(&body);
     wire_encode(&wire_leader_response, &out, &body);
     rpc_send(o->call, &body);
@@ -252,7 +254,8 @@ static void on_change(struct listener *l, const struct change *change)
     struct arena a = {0};
     struct pb_key_value pair;
     bool of_leader = slice_eq(change->key, buf_slice(&o->leader));
-    if (o->errand.call || o->behind || (o->leader.n > 0 && !of_leader))
+    if (o->errand.call || o->behind || (o->leader.n > 0 && !of_leader) ||
+        change->rev.main <= o->shown)
         return;
     if (change->deleted) {
         buf_clear(&o->leader);

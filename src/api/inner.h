@@ -106,8 +106,9 @@ void lock_refuse(struct rpc_call *call, const char *text);
 
 /* Leases begin to end: this member leads. */
 void lease_lead(struct api *a);
-/* Why the quota is used up, and by which prefixes; valid until the next call. */
-const char *api_explain_space(struct api *a);
+/* Why the quota is used up, and by which prefixes, if the caller may read everything; valid until
+ * the next call. */
+const char *api_explain_space(struct api *a, struct rpc_call *call);
 /* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
 const char *api_cluster_version(const struct api *a);
 
@@ -161,6 +162,7 @@ void serve_snapshot(void *arg, struct rpc_call *call, struct slice message);
 extern const struct rpc_stream_ops api_snapshot_stream;
 void serve_status(void *arg, struct rpc_call *call, struct slice message);
 void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_top(void *arg, struct rpc_call *call, struct slice message);
 void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
 

@@ -223,11 +223,14 @@ static size_t txn_width(struct slice txn)
     return most > counts[2] ? most : counts[2];
 }
 
-/* 1.5 MB can hold 700,000 operations: they are counted before structs are made of them. */
+/* 1.5 MB can hold 700,000 operations: they are counted before structs are made of them. Nothing
+ * passes here that wire_decode refuses when the entry is applied. */
 static bool decode_txn(struct api *a, struct rpc_call *call, struct slice message,
                        struct pb_txn_request *out)
 {
-    static const struct wire_limits limits = {WIRE_DEPTH_MAX, API_TXN_MEMORY_MAX};
+    size_t most = wire_memory_max(message.n);
+    const struct wire_limits limits = {WIRE_DEPTH_MAX,
+                                       most < API_TXN_MEMORY_MAX ? most : API_TXN_MEMORY_MAX};
     if (txn_width(message) > a->opt.txn_ops_max) {
         rpc_fail_etcd(call, ETCD_TOO_MANY_OPS, NULL);
         return false;

@@ -47,6 +47,7 @@ const struct rpc_method api_methods[] = {
     {"/etcdserverpb.Maintenance/Status", serve_status},
     {"/etcdserverpb.Watch/Watch", NULL, &watch_ops},
     {"/grpc.health.v1.Health/Check", serve_health_check},
+    {"/moatpb.Inspect/Top", serve_top},
     {"/moatpb.Inspect/Usage", serve_usage},
     {"/v3electionpb.Election/Campaign", serve_campaign, &campaign_ops},
     {"/v3electionpb.Election/Leader", serve_leader},

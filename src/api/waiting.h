@@ -10,13 +10,14 @@
 
 #include "api/fair.h"
 #include "base/buf.h"
+#include "state/state.h"
 
 #define WAITING_BYTES_MAX   (128u << 20) /* that wait */
 #define WAITING_SMALL       (64u << 10)  /* an entry up to here is small */
 #define WAITING_LOG_LARGE   (8u << 20) /* bytes on their way through the log, for a large one … */
 #define WAITING_LOG_SMALL   (16u << 20) /* … and for a small one to follow */
 #define WAITING_STORE_LARGE (48u << 20) /* the same, of what waits for storage; */
-#define WAITING_STORE_SMALL (64u << 20) /* STATE_UNFLUSHED_MAX */
+#define WAITING_STORE_SMALL STATE_UNFLUSHED_MAX
 
 /* What is on its way. */
 struct waiting_load {

@@ -31,6 +31,8 @@ struct watch_stream {
     size_t n;
     size_t cap;
     int64_t next_id;
+    int64_t current_at;         /* the revision at which all were found current; 0: none was */
+    const struct watch *behind; /* the one found not to be; NULL: none was */
     struct timer progress;
     struct timer retry; /* watches were stopped, and no drained will come */
     uint64_t interval_ns;
@@ -172,6 +174,23 @@ static void failed(struct watcher *watcher, enum rc rc)
 
 static const struct watcher_ops watcher_ops = {wants, events, lost, failed};
 
+void watch_describe(struct watcher *watcher, struct pb_slow_watcher *out)
+{
+    const struct watch *w = watch_of(watcher);
+    const struct span *span = watcher->span;
+    must(watcher->ops == &watcher_ops);
+    *out = (struct pb_slow_watcher){
+        .key = span->from,
+        .range_end = span->open_end ? SLICE_LIT("\0") : span->to,
+        .watch_id = w->id,
+        .revision = watcher->at.main - 1,
+        .behind = kv_revision(watcher->kv) - (watcher->at.main - 1),
+        .stopped = watcher->state == WATCHER_STOPPED,
+        .queued_bytes = (int64_t)rpc_queued(w->stream->call),
+        .client = rpc_call_peer(w->stream->call),
+    };
+}
+
 /* ---- The watches of a stream ---- */
 
 /* Where the ID is, or would be. */
@@ -214,6 +233,7 @@ static struct watch *add(struct watch_stream *s, int64_t id)
     memmove(s->v + at + 1, s->v + at, (s->n - at) * sizeof(struct watch *));
     s->v[at] = w;
     s->n++;
+    s->current_at = 0;
     w->stream = s;
     w->id = id;
     w->watcher.ops = &watcher_ops;
@@ -255,7 +275,7 @@ static unsigned kind_of(const struct pb_watch_create_request *r)
 static const char *judge(struct watch_stream *s, const struct pb_watch_create_request *r,
                          char text[ERR_TEXT_MAX])
 {
-    bool open_end = r->range_end.n == 1 && r->range_end.p[0] == 0;
+    bool open_end = kv_range_is_open(r->range_end);
     if (r->start_revision < 0)
         return etcd_error_text(ETCD_COMPACTED);
     enum etcd_error e = access_to_keys(s->api, s->call, AUTH_READ, r->key, r->range_end);
@@ -302,6 +322,8 @@ static void cancel(struct watch_stream *s, int64_t id)
     if (at == s->n || s->v[at]->id != id)
         return; /* etcd says nothing, too */
     drop(s->v[at]);
+    s->current_at = 0;
+    s->behind = NULL;
     s->n--;
     memmove(s->v + at, s->v + at + 1, (s->n - at) * sizeof(struct watch *));
     send(s, &(struct pb_watch_response){.watch_id = id, .canceled = true});
@@ -319,16 +341,30 @@ static bool is_over(const struct watch *w)
     return w->watcher.state == WATCHER_CLOSED;
 }
 
-/* The progress of all watches at once, if they are at one revision: the current one. */
-static void tell_progress(struct watch_stream *s)
+static bool are_current(struct watch_stream *s)
 {
     size_t alive = 0;
+    if (s->behind && !is_over(s->behind) && !is_current(s->behind))
+        return false;
     for (size_t i = 0; i < s->n; i++) {
-        if (!is_over(s->v[i]) && !is_current(s->v[i]))
-            return;
+        if (!is_over(s->v[i]) && !is_current(s->v[i])) {
+            s->behind = s->v[i];
+            return false;
+        }
         alive += !is_over(s->v[i]);
     }
-    if (alive > 0)
+    return alive > 0;
+}
+
+/* The progress of all watches at once, if they are at one revision: the current one. There may be
+ * 100,000 of them, and thousands of these requests at once: what was found counts until a change,
+ * or another watch, can have put one behind. */
+static void tell_progress(struct watch_stream *s)
+{
+    int64_t revision = kv_revision(state_kv(s->api->state));
+    if (s->current_at != revision && are_current(s))
+        s->current_at = revision;
+    if (s->current_at == revision)
         send(s, &(struct pb_watch_response){.watch_id = NO_WATCH});
 }
 

@@ -15,4 +15,9 @@
 
 extern const struct rpc_stream_ops watch_ops;
 
+struct pb_slow_watcher;
+struct watcher;
+/* Describe a watch of this service, as its watcher is found in kv. Slices borrow from it. */
+void watch_describe(struct watcher *w, struct pb_slow_watcher *out);
+
 #endif

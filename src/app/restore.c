@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "io/loop.h"
 #include "pki/digest.h"
+#include "state/meta.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -175,4 +176,78 @@ enum rc restore_snapshot(const struct conf *conf, const struct restore_options *
     datadir_fini(&f.dir);
     restore_close(&f.file);
     return rc;
+}
+
+/* ---- HashKV ---- */
+
+struct hashing {
+    struct kv_hash hash;
+    bool done;
+    enum rc rc;
+};
+
+static void note_hash(struct kv_hash *hash, enum rc rc)
+{
+    struct hashing *h = CONTAINER_OF(hash, struct hashing, hash);
+    h->done = true;
+    h->rc = rc;
+}
+
+static enum etcd_error hash_storage(struct env *env, struct storage *storage, int64_t revision,
+                                    struct kv_hash_value *out, struct err *err)
+{
+    struct hashing h = {.hash.done = note_hash};
+    struct meta meta;
+    bool known = false;
+    if (meta_load(storage, &meta, err) != RC_OK)
+        return ETCD_CORRUPT;
+    struct kv *kv = kv_new(env, storage);
+    enum etcd_error e = kv_restore(kv, &meta.marks, false, err) == RC_OK
+                            ? kv_hash_begin(kv, revision, &h.hash, &known)
+                            : ETCD_CORRUPT;
+    while (e == ETCD_OK && !h.done)
+        (void)kv_hash_turn(kv);
+    kv_free(kv);
+    if (e == ETCD_OK && h.rc != RC_OK) {
+        err_set(err, h.rc, "what is stored is damaged (%s)", rc_text(h.rc));
+        e = ETCD_CORRUPT;
+    }
+    if (e == ETCD_OK)
+        *out = h.hash.value;
+    return e;
+}
+
+static enum etcd_error hash_store(const char *path, int64_t revision, struct kv_hash_value *out,
+                                  struct err *err)
+{
+    struct log quiet = {.level = LOG_FATAL};
+    struct io_loop *loop = NULL;
+    struct storage *storage = NULL;
+    enum etcd_error e = ETCD_CORRUPT;
+    enum rc rc = io_loop_new(&(struct io_loop_options){.log = &quiet}, &loop, err);
+    if (rc == RC_OK)
+        rc = store_open(&(struct store_options){.path = path, .any_owner = true}, &storage, err);
+    if (rc == RC_OK)
+        e = hash_storage(io_loop_env(loop), storage, revision, out, err);
+    storage_close(storage);
+    io_loop_free(loop);
+    return e;
+}
+
+enum etcd_error restore_hash_kv(const char *path, int64_t revision, struct kv_hash_value *out,
+                                struct err *err)
+{
+    struct restore_file file = {0};
+    struct err why = {0};
+    struct stat st;
+    enum rc rc = restore_open(path, false, &file, &why);
+    if (rc == RC_OK) {
+        enum etcd_error e = snapshot_hash_kv(&file.bbolt, revision, out, err);
+        restore_close(&file);
+        return e;
+    }
+    if (rc == RC_FOREIGN && stat(path, &st) == 0 && st.st_size > 0)
+        return hash_store(path, revision, out, err);
+    err_set(err, rc, "%s", why.text);
+    return ETCD_CORRUPT;
 }

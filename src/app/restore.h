@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "snapshot/import.h"
+#include "snapshot/status.h"
 
 struct restore_options {
     const char *path;     /* of the snapshot */
@@ -34,5 +35,10 @@ MUST_USE enum rc restore_snapshot(const struct conf *conf, const struct restore_
 /* The storage that restore_snapshot made; no server may have it. */
 MUST_USE enum rc restore_storage(const struct conf *conf, struct env *env, struct storage **out,
                                  struct err *err);
+
+/* etcd's HashKV of a snapshot, or of the file of a moat that is stopped (its log may know of more),
+ * at a revision, 0: the last one. ETCD_COMPACTED, ETCD_FUTURE_REV; ETCD_CORRUPT with a sentence. */
+MUST_USE enum etcd_error restore_hash_kv(const char *path, int64_t revision,
+                                         struct kv_hash_value *out, struct err *err);
 
 #endif

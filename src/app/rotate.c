@@ -79,7 +79,8 @@ static char **list_backups(const char *dir, const char *stem, const char *extens
     char **names = NULL;
     DIR *d = opendir(dir);
     *n = 0;
-    for (const struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): this stream is ours alone, which is enough */
+    for (const struct dirent *e; d && (e = readdir(d));) {
         if (!is_backup(e->d_name, stem, extension))
             continue;
         names = mem_realloc(names, (*n + 1) * sizeof(*names));

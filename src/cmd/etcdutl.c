@@ -158,7 +158,6 @@ static int run_hashkv(const struct utl *u)
     const struct flag known[] = {{"rev", .text = &rev_text}};
     struct flags f = {.known = known, .known_n = 1, .pass_on = true};
     struct kv_hash_value value;
-    struct restore_file file;
     struct err err = {0};
     enum rc rc = flags_parse(&f, u->n, u->words, &err);
     if (rc == RC_OK && f.n != 1)
@@ -168,18 +167,15 @@ static int run_hashkv(const struct utl *u)
     int64_t rev = rc == RC_OK ? strtoll(rev_text, &end, 10) : 0;
     if (rc == RC_OK && (errno || end == rev_text || *end))
         rc = err_set(&err, RC_MALFORMED, "invalid argument \"%s\" for \"--rev\" flag", rev_text);
-    if (rc == RC_OK)
-        rc = restore_open(f.words[0], false, &file, &err);
     if (rc != RC_OK)
         return fail(&err, rc);
-    enum etcd_error e = snapshot_hash_kv(&file.bbolt, rev, &value, &err);
+    enum etcd_error e = restore_hash_kv(f.words[0], rev, &value, &err);
     if (e == ETCD_COMPACTED || e == ETCD_FUTURE_REV)
         rc = err_set(&err, RC_INVALID, "%s", etcd_error_text(e) + strlen("etcdserver: "));
     else if (e != ETCD_OK)
         rc = RC_CORRUPT;
     if (e == ETCD_OK)
         print_hash(u->format, &value);
-    restore_close(&file);
     return rc == RC_OK ? 0 : fail(&err, rc);
 }
 

@@ -21,7 +21,7 @@
 #define BCRYPT_COST_MAX         31
 #define BCRYPT_COST_DEFAULT     10
 #define TOKEN_TTL_S_DEFAULT     300
-#define TOKEN_TTL_S_MAX         (10 * 365 * 86400ull) /* in nanoseconds it is below 2^63 */
+#define TOKEN_TTL_S_MAX         (10ull * 365 * 86400) /* in nanoseconds it is below 2^63 */
 #define TXN_OPS_MAX             UINT32_MAX
 #define MEMBERS_MAX             CONF_URLS_MAX
 #define HOUR_NS                 (3600LL * 1000000000LL)

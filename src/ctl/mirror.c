@@ -203,6 +203,9 @@ static int settle_destination(struct ctl *ctl, struct mirror *m)
                             "--%s does not work in this version of moat yet: it has no TLS client",
                             files[i]);
     }
+    if (!flag_bool(&ctl->flags, "dest-insecure-transport"))
+        return ctl_fail(EXIT_BAD_ARGS, "--dest-insecure-transport=false does not work in this "
+                                       "version of moat yet: it has no TLS client");
     code = ctl_split_user(ctl, "Destination Password: ", &who);
     if (code != EXIT_OK)
         return code;

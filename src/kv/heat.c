@@ -73,6 +73,7 @@ void heat_turn(struct heat *h, uint64_t now_ns)
     for (unsigned i = kept; i < h->n; i++)
         h->slots[i] = (struct heat_slot){0};
     h->n = kept;
+    h->before_ns = now_ns - h->window_ns;
     h->window_ns = now_ns;
 }
 
@@ -85,13 +86,20 @@ static int compare(const void *left, const void *right)
     return slice_cmp(a->prefix, b->prefix);
 }
 
+/* Did anything happen in the last whole window? Else this one is told, as far as it has come. */
+static bool tells_before(const struct heat *h)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        if (h->slots[i].before > 0)
+            return true;
+    return false;
+}
+
 unsigned heat_hottest(const struct heat *h, struct heat_prefix *out, unsigned max)
 {
     struct heat_prefix all[HEAT_SLOTS];
-    bool whole = false;
+    bool whole = tells_before(h);
     unsigned n = 0;
-    for (unsigned i = 0; i < h->n; i++)
-        whole = whole || h->slots[i].before > 0;
     for (unsigned i = 0; i < h->n; i++) {
         const struct heat_slot *slot = &h->slots[i];
         uint64_t changes = whole ? slot->before : slot->now;
@@ -104,4 +112,9 @@ unsigned heat_hottest(const struct heat *h, struct heat_prefix *out, unsigned ma
     if (n > 0)
         memcpy(out, all, n * sizeof(all[0]));
     return n;
+}
+
+uint64_t heat_told_ns(const struct heat *h, uint64_t now_ns)
+{
+    return tells_before(h) ? h->before_ns : now_ns - h->window_ns;
 }

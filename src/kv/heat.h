@@ -23,6 +23,7 @@ struct heat {
     } slots[HEAT_SLOTS];
     unsigned n;
     uint64_t window_ns; /* when this one began; 0: not yet */
+    uint64_t before_ns; /* how long the last whole one was */
 };
 
 void heat_note(struct heat *h, struct slice key);
@@ -31,9 +32,11 @@ void heat_turn(struct heat *h, uint64_t now_ns);
 
 struct heat_prefix {
     struct slice prefix; /* valid until the next change */
-    uint64_t changes;    /* in the last whole window, or in this one while it is the first */
+    uint64_t changes;    /* in the last whole window, or in this one when that was quiet */
 };
 /* The hottest first; returns how many, at most max. */
 unsigned heat_hottest(const struct heat *h, struct heat_prefix *out, unsigned max);
+/* How long the window is of which heat_hottest tells, in ns. */
+uint64_t heat_told_ns(const struct heat *h, uint64_t now_ns);
 
 #endif

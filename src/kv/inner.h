@@ -20,7 +20,8 @@ struct watches {
     size_t touched_n;
     size_t touched_cap;
 
-    struct list turns; /* struct watcher that are behind, the next one first */
+    struct list turns;   /* struct watcher that are behind, the next one first */
+    struct list stopped; /* struct watcher */
     struct timer timer;
     struct { /* what was gathered for the first of them, and not given yet */
         struct watcher *of;

@@ -192,7 +192,7 @@ static void delete_one(struct kv *kv, struct slice key)
 /* The index range of a key and range_end that is not empty. */
 static struct index_range span(struct slice key, struct slice range_end)
 {
-    bool open_end = range_end.n == 1 && range_end.p[0] == 0;
+    bool open_end = kv_range_is_open(range_end);
     return (struct index_range){
         .from = key, .to = open_end ? (struct slice){0} : range_end, .open_end = open_end};
 }
@@ -374,9 +374,11 @@ void kv_stats(const struct kv *kv, struct kv_stats *out)
         out->pins++;
 }
 
-unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max)
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max, uint64_t *window_ns)
 {
-    heat_turn(&kv->heat, env_now_ns(kv->env));
+    uint64_t now = env_now_ns(kv->env);
+    heat_turn(&kv->heat, now);
+    *window_ns = heat_told_ns(&kv->heat, now);
     return heat_hottest(&kv->heat, out, max);
 }
 

@@ -99,14 +99,19 @@ struct kv_stats {
     size_t pins;
 };
 void kv_stats(const struct kv *kv, struct kv_stats *out);
-/* The prefixes that change most (heat.h); returns how many. */
-unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max);
+/* The prefixes that change most (heat.h), in so many ns; returns how many. */
+unsigned kv_hottest(struct kv *kv, struct heat_prefix *out, unsigned max, uint64_t *window_ns);
 void kv_check(const struct kv *kv);
 
 /* etcd's reading of a key and its range_end: none: the one key; "\0": everything from key on. */
 static inline bool kv_range_is_point(struct slice range_end)
 {
     return range_end.n == 0;
+}
+
+static inline bool kv_range_is_open(struct slice range_end)
+{
+    return range_end.n == 1 && range_end.p[0] == 0;
 }
 
 #endif

@@ -8,7 +8,9 @@
 
 #include "kv/kv.h"
 
-#define USAGE_STEPS_MAX 10000u /* prefixes and keys looked at; what is left stays unsplit */
+#define USAGE_STEPS_MAX    10000u     /* prefixes and keys looked at; what is left stays unsplit */
+#define USAGE_BYTES_MAX    (1u << 20) /* of prefixes found, and one more; likewise */
+#define USAGE_DESCENTS_MAX 100u       /* each copies the prefix: a key may be all delimiters */
 
 struct usage_group {
     struct buf prefix; /* up to and with the delimiter */
@@ -34,6 +36,8 @@ struct usage_request {
 
 void usage_find(const struct kv *kv, const struct usage_request *r, struct usage *out);
 void usage_fini(struct usage *u);
+/* Where the keys with this prefix end: [prefix, out); empty: nowhere. */
+void usage_range_end(struct slice prefix, struct buf *out);
 /* The largest by bytes first; equal ones stay in order of their prefixes. */
 void usage_sort(struct usage *u);
 

@@ -24,6 +24,7 @@
 #define WATCH_BATCH_BYTES      (256u << 10) /* of events sent at once to one who is behind … */
 #define WATCH_BATCH_REVISIONS  1000u        /* … or so many revisions: etcd's number */
 #define WATCH_REVISION_MAX     (128u << 20) /* bytes of events of one revision */
+#define WATCH_LOOK_MAX         10000u       /* watchers looked at for the slowest */
 #define WATCH_LIVE_CHANGES_MAX 256u /* a larger transaction is read back in turns, like history */
 
 /* ---- From within ---- */
@@ -80,7 +81,7 @@ struct watcher {
     struct kv *kv;
     struct span *span;
     struct list member; /* in its span */
-    struct list turn;   /* behind: among those to be served */
+    struct list turn;   /* among those behind, or stopped */
     struct revision at; /* it has everything before */
     enum watcher_state state;
 };
@@ -106,5 +107,9 @@ struct watch_stats {
     uint64_t events; /* batches given so far */
 };
 void watch_stats(const struct kv *kv, struct watch_stats *out);
+
+/* Of those behind and stopped the ones that lack the most revisions, these first: at most max,
+ * found among WATCH_LOOK_MAX. Returns how many. Valid until one is closed. */
+size_t watch_slowest(const struct kv *kv, struct watcher **out, size_t max);
 
 #endif

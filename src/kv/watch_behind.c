@@ -19,6 +19,7 @@ void watches_init(struct watches *w, const struct env *env)
     spans_init(&w->watchers, env->rng ? rng_u64(env->rng) : 2);
     list_init(&w->due);
     list_init(&w->turns);
+    list_init(&w->stopped);
 }
 
 static void wake(struct kv *kv)
@@ -32,10 +33,9 @@ void behind_add(struct watcher *w, enum watcher_state state)
     struct watches *all = &w->kv->watches;
     w->state = state;
     all->slow_n++;
-    if (state == WATCHER_STOPPED)
-        return;
-    list_add_tail(&all->turns, &w->turn);
-    wake(w->kv);
+    list_add_tail(state == WATCHER_STOPPED ? &all->stopped : &all->turns, &w->turn);
+    if (state == WATCHER_BEHIND)
+        wake(w->kv);
 }
 
 static void drop_batch(struct watches *all)
@@ -54,6 +54,30 @@ void behind_remove(struct watcher *w)
     all->slow_n--;
     if (list_empty(&all->turns))
         timer_stop(w->kv->env->timers, &all->timer);
+}
+
+/* Keep the max slowest in order. Those that are not among them cost one comparison. */
+static size_t insert(struct watcher **out, size_t n, size_t max, struct watcher *w)
+{
+    if (n == max && (max == 0 || revision_cmp(out[n - 1]->at, w->at) <= 0))
+        return n;
+    size_t i = n < max ? n++ : n - 1;
+    for (; i > 0 && revision_cmp(out[i - 1]->at, w->at) > 0; i--)
+        out[i] = out[i - 1];
+    out[i] = w;
+    return n;
+}
+
+size_t watch_slowest(const struct kv *kv, struct watcher **out, size_t max)
+{
+    const struct list *const lists[] = {&kv->watches.stopped, &kv->watches.turns};
+    size_t n = 0;
+    unsigned looked = 0;
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (struct list *l = lists[i]->next; l != lists[i] && looked < WATCH_LOOK_MAX;
+             l = l->next, looked++)
+            n = insert(out, n, max, CONTAINER_OF(l, struct watcher, turn));
+    return n;
 }
 
 /* ---- Reading on ---- */

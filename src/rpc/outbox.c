@@ -37,6 +37,7 @@ static bool has_something(struct outbox *o)
 /* Where more can be appended: the last piece, or a new one behind it. */
 static struct piece *open_piece(struct outbox *o, bool room)
 {
+    must(o->pieces.prev && o->pieces.next); /* outbox_init was called */
     struct piece *p =
         list_empty(&o->pieces) ? NULL : CONTAINER_OF(o->pieces.prev, struct piece, link);
     if (p && !p->blob && !p->src && (room || is_spent(p)))

@@ -11,7 +11,7 @@ void lazy_close(struct lazy *l)
     buf_fini(&l->want);
 }
 
-static const char *open(struct lazy *l, struct rng *rng, struct kv *kv, struct arena *a)
+static const char *begin(struct lazy *l, struct rng *rng, struct kv *kv, struct arena *a)
 {
     struct pb_range_request r;
     struct kv_range whole;
@@ -41,5 +41,5 @@ const char *lazy_step(struct lazy *l, struct rng *rng, struct kv *kv, struct are
 {
     if (l->open)
         return read_on(l, rng);
-    return rng_chance(rng, 100000) ? open(l, rng, kv, a) : NULL;
+    return rng_chance(rng, 100000) ? begin(l, rng, kv, a) : NULL;
 }

@@ -42,6 +42,9 @@ struct auth *state_auth(struct state *s);
 bool auth_is_enabled(const struct auth *a);
 uint64_t auth_revision(const struct auth *a);
 
+/* What users and roles take of memory, about. */
+size_t auth_bytes(const struct auth *a);
+
 /* May he? key and range_end for AUTH_READ and AUTH_WRITE. ETCD_OK, or etcd's error: USER_EMPTY
  * (nobody asks), AUTH_OLD_REVISION, USER_NOT_FOUND, PERMISSION_DENIED; why says what is missing. */
 MUST_USE enum etcd_error auth_may(struct auth *a, const struct auth_who *who, enum auth_need need,
@@ -50,7 +53,7 @@ MUST_USE enum etcd_error auth_may(struct auth *a, const struct auth_who *who, en
 
 /* May he touch every key that the lease has? Root may, whatever it has. NULL has none. */
 MUST_USE enum etcd_error auth_may_lease(struct auth *a, const struct auth_who *who,
-                                        enum auth_need need, const struct lease *l,
+                                        enum auth_need need, struct lease *l,
                                         struct auth_denial *why);
 
 /* May he have this request of an entry (enum raft_request_field) carried out now? It decodes. */

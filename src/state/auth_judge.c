@@ -74,17 +74,30 @@ enum etcd_error auth_may(struct auth *a, const struct auth_who *who, enum auth_n
     return e;
 }
 
-enum etcd_error auth_may_lease(struct auth *a, const struct auth_who *who, enum auth_need need,
-                               const struct lease *l, struct auth_denial *why)
+/* How many of its keys, the youngest, were not judged yet for this user and as of now. */
+static uint64_t unjudged(const struct auth *a, const struct auth_record *u, enum auth_need need,
+                         const struct lease *l)
 {
-    struct arena arena = {0};
+    const struct lease_judged *j = &l->judged;
+    bool known = u && j->user == u->id && j->changes == a->changes && j->need == (int)need;
+    return known ? l->bound - j->bound : l->bound;
+}
+
+enum etcd_error auth_may_lease(struct auth *a, const struct auth_who *who, enum auth_need need,
+                               struct lease *l, struct auth_denial *why)
+{
     enum etcd_error e = ETCD_OK;
     if (!a->enabled || !l || l->key_n == 0 || may_rule(a, who) == ETCD_OK)
         return ETCD_OK;
-    const struct slice *keys = lease_keys(l, &arena);
-    for (size_t i = 0; i < l->key_n && e == ETCD_OK; i++)
-        e = auth_may(a, who, need, keys[i], (struct slice){0}, why);
-    arena_fini(&arena);
+    const struct auth_record *u = auth_table_find(&a->users, who->user);
+    uint64_t left = unjudged(a, u, need, l);
+    const struct leased_key *k = lease_key_before(l, NULL);
+    do { /* one in any case: the auth revision may have moved on */
+        e = auth_may(a, who, need, leased_key_bytes(k), (struct slice){0}, why);
+        k = lease_key_before(l, k);
+    } while (e == ETCD_OK && k && --left > 0);
+    if (e == ETCD_OK)
+        l->judged = (struct lease_judged){u->id, a->changes, l->bound, (int)need};
     return e;
 }
 

@@ -199,5 +199,6 @@ enum rc lease_dispatch(struct state *s, const struct raft_request *r, struct sta
         apply_expire(s, &m.expire);
     else
         apply_remaining(s, &m.remaining);
+    CHECKED(leases_check(&s->leases));
     return RC_OK;
 }

@@ -13,7 +13,7 @@ struct leased_key {
     uint8_t bytes[];
 };
 
-static struct slice bytes_of(const struct leased_key *k)
+struct slice leased_key_bytes(const struct leased_key *k)
 {
     return slice_of(k->bytes, k->n);
 }
@@ -22,6 +22,8 @@ void leases_init(struct leases *ls, struct rng *rng)
 {
     map_init(&ls->ids, rng);
     map_init(&ls->keys, rng);
+    for (size_t i = 0; i < LEASE_SIZES; i++)
+        list_init(&ls->sizes[i]);
 }
 
 void leases_fini(struct leases *ls)
@@ -48,6 +50,22 @@ struct lease *leases_find(const struct leases *ls, int64_t id)
     return NULL;
 }
 
+/* The class of a number of keys: how many bits it has. */
+static unsigned size_of(size_t keys)
+{
+    return keys ? 64 - (unsigned)__builtin_clzll(keys) : 0;
+}
+
+static void resize(struct leases *ls, struct lease *l, size_t keys)
+{
+    bool same = size_of(keys) == size_of(l->key_n);
+    l->key_n = keys;
+    if (same)
+        return;
+    list_remove(&l->sized);
+    list_add_tail(&ls->sizes[size_of(keys)], &l->sized);
+}
+
 struct lease *leases_add(struct leases *ls, int64_t id, int64_t ttl, uint64_t granted)
 {
     must(id != 0 && !leases_find(ls, id));
@@ -59,6 +77,7 @@ struct lease *leases_add(struct leases *ls, int64_t id, int64_t ttl, uint64_t gr
         ls->last_granted = granted;
     list_init(&l->keys);
     list_init(&l->term.renewals);
+    list_add_tail(&ls->sizes[0], &l->sized);
     map_add(&ls->ids, &l->node, hash_id(ls, id));
     return l;
 }
@@ -67,7 +86,7 @@ static void unbind(struct leases *ls, struct leased_key *k)
 {
     map_remove(&ls->keys, &k->node);
     list_remove(&k->link);
-    k->lease->key_n--;
+    resize(ls, k->lease, k->lease->key_n - 1);
     free(k);
 }
 
@@ -76,6 +95,7 @@ void leases_remove(struct leases *ls, struct lease *l)
     must(!timer_active(&l->term.timer) && list_empty(&l->term.renewals));
     list_each (item, &l->keys)
         unbind(ls, CONTAINER_OF(item, struct leased_key, link));
+    list_remove(&l->sized);
     map_remove(&ls->ids, &l->node);
     free(l);
 }
@@ -84,7 +104,7 @@ static struct leased_key *find_key(const struct leases *ls, struct slice key, ui
 {
     for (struct map_node *n = map_find(&ls->keys, hash); n; n = map_find_next(n)) {
         struct leased_key *k = CONTAINER_OF(n, struct leased_key, node);
-        if (slice_eq(bytes_of(k), key))
+        if (slice_eq(leased_key_bytes(k), key))
             return k;
     }
     return NULL;
@@ -98,7 +118,8 @@ static void bind(struct leases *ls, struct lease *l, struct slice key, uint64_t 
     memcpy(k->bytes, key.p, key.n);
     map_add(&ls->keys, &k->node, hash);
     list_add_tail(&l->keys, &k->link);
-    l->key_n++;
+    resize(ls, l, l->key_n + 1);
+    l->bound++;
 }
 
 void leases_bind(struct leases *ls, struct slice key, int64_t id)
@@ -134,11 +155,17 @@ struct slice *lease_keys(const struct lease *l, struct arena *a)
     struct slice *keys = arena_alloc(a, (l->key_n + 1) * sizeof(*keys));
     size_t n = 0;
     list_each (item, &l->keys)
-        keys[n++] = bytes_of(CONTAINER_OF(item, struct leased_key, link));
+        keys[n++] = leased_key_bytes(CONTAINER_OF(item, struct leased_key, link));
     must(n == l->key_n);
     if (n > 1)
         qsort(keys, n, sizeof(*keys), compare_keys);
     return keys;
+}
+
+const struct leased_key *lease_key_before(const struct lease *l, const struct leased_key *k)
+{
+    struct list *at = k ? k->link.prev : l->keys.prev;
+    return at == &l->keys ? NULL : CONTAINER_OF(at, struct leased_key, link);
 }
 
 size_t leases_count(const struct leases *ls)
@@ -152,11 +179,47 @@ struct lease *leases_after(const struct leases *ls, const struct lease *l)
     return n ? CONTAINER_OF(n, struct lease, node) : NULL;
 }
 
-static uint64_t digest(uint64_t h, struct slice s)
+size_t leases_key_count(const struct leases *ls)
+{
+    return ls->keys.n;
+}
+
+/* Keep the max biggest in order. */
+static size_t insert(const struct lease **out, size_t n, size_t max, const struct lease *l)
+{
+    if (n == max && (max == 0 || out[n - 1]->key_n >= l->key_n))
+        return n;
+    size_t i = n < max ? n++ : n - 1;
+    for (; i > 0 && out[i - 1]->key_n < l->key_n; i--)
+        out[i] = out[i - 1];
+    out[i] = l;
+    return n;
+}
+
+size_t leases_biggest(const struct leases *ls, const struct lease **out, size_t max)
+{
+    size_t n = 0;
+    for (unsigned size = LEASE_SIZES - 1; size > 0 && n < max; size--) {
+        const struct list *same = &ls->sizes[size];
+        unsigned looked = 0;
+        for (struct list *i = same->next; i != same && looked < LEASE_LOOK_MAX;
+             i = i->next, looked++)
+            n = insert(out, n, max, CONTAINER_OF(i, struct lease, sized));
+    }
+    return n;
+}
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x100000001b3u; /* FNV-1a */
+    return h ^ h >> 29;
+}
+
+static uint64_t mix_bytes(uint64_t h, struct slice s)
 {
     for (size_t i = 0; i < s.n; i++)
-        h = (h ^ s.p[i]) * 0x100000001b3u; /* FNV-1a */
-    return h ^ h >> 29;
+        h = mix(h, s.p[i]);
+    return h;
 }
 
 /* Sums, so that the order in which members hold leases and keys does not matter. */
@@ -164,11 +227,11 @@ uint64_t leases_hash(const struct leases *ls)
 {
     uint64_t sum = 0;
     for (const struct lease *l = leases_after(ls, NULL); l; l = leases_after(ls, l)) {
-        const int64_t numbers[4] = {l->id, l->ttl, l->remaining, (int64_t)l->granted};
-        uint64_t h = digest(0xcbf29ce484222325u, slice_of(numbers, sizeof(numbers)));
+        uint64_t h = mix(0xcbf29ce484222325u, (uint64_t)l->id);
+        h = mix(mix(mix(h, (uint64_t)l->ttl), (uint64_t)l->remaining), l->granted);
         sum += h;
         list_each (item, &l->keys)
-            sum += digest(h, bytes_of(CONTAINER_OF(item, struct leased_key, link)));
+            sum += mix_bytes(h, leased_key_bytes(CONTAINER_OF(item, struct leased_key, link)));
     }
     return sum;
 }
@@ -182,7 +245,7 @@ void leases_check(const struct leases *ls)
             must(CONTAINER_OF(item, struct leased_key, link)->lease == l);
             n++;
         }
-        must(n == l->key_n);
+        must(n == l->key_n && !list_empty(&ls->sizes[size_of(n)]));
         keys += n;
     }
     must(keys == ls->keys.n);

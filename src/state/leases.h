@@ -12,8 +12,10 @@
 #include "base/map.h"
 #include "base/timers.h"
 
-#define LEASE_TTL_MAX 9000000000 /* seconds, etcd's limit: in nanoseconds it is below 2^63 */
-#define LEASE_COST    64u        /* bytes that etcd's quota counts for a lease */
+#define LEASE_TTL_MAX  9000000000 /* seconds, etcd's limit: in nanoseconds it is below 2^63 */
+#define LEASE_SIZES    65u        /* classes by number of keys: 0, 1, 2 to 3, 4 to 7, … */
+#define LEASE_LOOK_MAX 10000u     /* leases of one class looked at for the biggest */
+#define LEASE_COST     64u        /* bytes that etcd's quota counts for a lease */
 
 /* The lessor's part of a lease. */
 struct lease_term {
@@ -23,6 +25,16 @@ struct lease_term {
     bool expiring;        /* an entry that revokes it is on its way */
     bool checkpointing;   /* … that says what is left of it */
     bool clearing;        /* … that says that all of it is left again */
+    bool over;            /* it is being revoked, and no longer to be renewed */
+};
+
+/* Whom the auth store let touch all keys, so that it need not look at each of them for each put:
+ * who has a lease of a million keys could hold everybody up. */
+struct lease_judged {
+    uint64_t user;    /* record ID; 0: nobody yet */
+    uint64_t changes; /* of users and roles, as it was */
+    uint64_t bound;   /* keys bound until then */
+    int need;         /* enum auth_need */
 };
 
 struct lease {
@@ -31,15 +43,19 @@ struct lease {
     int64_t ttl;       /* seconds, as granted */
     int64_t remaining; /* seconds, as of the last checkpoint; 0: all of them */
     uint64_t granted;  /* by this entry: an ID may be granted again */
-    struct list keys;
+    struct list keys;  /* in the order in which they were bound */
     size_t key_n;
+    struct list sized; /* among those of its size */
+    uint64_t bound;    /* keys ever bound to it */
+    struct lease_judged judged;
     struct lease_term term;
 };
 
 struct leases {
     struct map ids;
     struct map keys;
-    uint64_t last_granted; /* no lease here was granted by a later entry */
+    struct list sizes[LEASE_SIZES]; /* so that the biggest are found without a walk over all */
+    uint64_t last_granted;          /* no lease here was granted by a later entry */
 };
 
 void leases_init(struct leases *ls, struct rng *rng);
@@ -59,9 +75,20 @@ const struct lease *leases_of_key(const struct leases *ls, struct slice key); /*
  * key is bound otherwise. */
 struct slice *lease_keys(const struct lease *l, struct arena *a);
 
+/* The key that was bound to the lease before k (NULL: the last one); NULL: there is none. */
+struct leased_key;
+const struct leased_key *lease_key_before(const struct lease *l, const struct leased_key *k);
+struct slice leased_key_bytes(const struct leased_key *k);
+
 size_t leases_count(const struct leases *ls);
 /* The one after l (NULL: the first), in no order; NULL at the end. The table must not change. */
 struct lease *leases_after(const struct leases *ls, const struct lease *l);
+
+size_t leases_key_count(const struct leases *ls);
+/* Those with the most keys, the biggest first, ones without left out: at most max. Returns how
+ * many. Where more than LEASE_LOOK_MAX are of about one size, others may have up to twice as many.
+ */
+size_t leases_biggest(const struct leases *ls, const struct lease **out, size_t max);
 
 /* A digest of what is replicated. */
 uint64_t leases_hash(const struct leases *ls);

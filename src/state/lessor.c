@@ -162,7 +162,7 @@ void lessor_renew(struct lessor *l, int64_t id, struct lessor_renewal *r)
 {
     struct lease *lease = leases_find(l->leases, id);
     list_init(&r->link);
-    if (!l->leading || !lease) {
+    if (!l->leading || !lease || lease->term.over) {
         r->done(r, l->leading ? RC_NOT_FOUND : RC_NOT_LEADER, 0);
         return;
     }
@@ -191,6 +191,7 @@ void lessor_revoked(struct lessor *l, struct lease *lease)
     timer_stop(&l->terms, &lease->term.timer);
     arm(l);
     l->counts.expired += lease->term.expiring;
+    lease->term.over = true; /* who is told may ask for it once more, from within */
     tell(lease, RC_NOT_FOUND, 0);
 }
 

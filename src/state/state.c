@@ -1,5 +1,6 @@
 #include "state/state.h"
 
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "state/auth_inner.h"
@@ -234,15 +235,13 @@ static bool hash_one(void *arg, const struct index_hit *hit, struct slice encode
 {
     uint64_t *h = arg;
     uint64_t sub = (uint64_t)hit->mod.sub;
-    *h ^= sub;
-    for (size_t i = 0; i < encoded.n; i++)
-        *h = (*h ^ encoded.p[i]) * 0x100000001b3u; /* FNV-1a */
+    *h = fnv_hash(*h ^ sub, encoded);
     return true;
 }
 
 uint64_t state_hash(struct state *s)
 {
-    uint64_t h = 0xcbf29ce484222325u;
+    uint64_t h = FNV_SEED;
     h ^= (uint64_t)kv_revision(s->kv) * 31 + (uint64_t)kv_compacted(s->kv);
     h ^= leases_hash(&s->leases);
     enum rc rc = kv_each(s->kv, SLICE_LIT("\0"), SLICE_LIT("\0"), hash_one, &h);

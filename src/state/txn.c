@@ -150,7 +150,7 @@ static bool delete_covers(const struct deleted *d, struct slice key)
 {
     if (kv_range_is_point(d->range_end))
         return slice_eq(d->key, key);
-    bool open_end = d->range_end.n == 1 && d->range_end.p[0] == 0;
+    bool open_end = kv_range_is_open(d->range_end);
     return slice_cmp(d->key, key) <= 0 && (open_end || slice_cmp(key, d->range_end) < 0);
 }
 

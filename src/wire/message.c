@@ -261,7 +261,7 @@ enum rc wire_decode_limited(const struct wire_message *m, struct slice in,
 
 enum rc wire_decode(const struct wire_message *m, struct slice in, struct arena *arena, void *out)
 {
-    struct wire_limits limits = {WIRE_DEPTH_MAX, WIRE_MEMORY_BASE + in.n * WIRE_MEMORY_PER_BYTE};
+    struct wire_limits limits = {WIRE_DEPTH_MAX, wire_memory_max(in.n)};
     return wire_decode_limited(m, in, &limits, arena, out);
 }
 

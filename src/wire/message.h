@@ -23,6 +23,11 @@
 #define WIRE_MEMORY_BASE     4096 /* bytes */
 #define WIRE_MEMORY_PER_BYTE 64   /* and this for each byte of input */
 
+static inline size_t wire_memory_max(size_t input)
+{
+    return WIRE_MEMORY_BASE + input * WIRE_MEMORY_PER_BYTE;
+}
+
 struct wire_message; /* one message's table; wire/etcd.h declares wire_put_request … */
 
 struct wire_limits {

@@ -15,7 +15,10 @@ class Live:
 
     def __init__(self, command, **options):
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             **{"env": harness.plain_environment(), **options},
         )
         self.output = ""

@@ -21,12 +21,13 @@ class Scratch(harness.Scratch):
         super().__init__()
         self.kind = kind
 
-    def server(self, *flags, **options):
-        """Start a server that answers."""
-        if self.kind == "moat":
+    def server(self, *flags, kind=None, **options):
+        """Start a server that answers, of another kind if one is given."""
+        kind = kind or self.kind
+        if kind == "moat":
             made = harness.Server(self, *flags, **options)
         else:
-            made = Etcd(self, *flags, **options)
+            made = Etcd(self, kind, *flags, **options)
         self.servers.append(made)
         made.start()
         harness.wait_for(lambda: healthy(made), harness.START_S_MAX, "a healthy server")
@@ -41,10 +42,12 @@ class Scratch(harness.Scratch):
 class Etcd(harness.Server):
     """A real etcd, on the same flags."""
 
+    def __init__(self, scratch, kind, *flags, **options):
+        super().__init__(scratch, *flags, **options)
+        self.program = harness.peer(f"{kind}/etcd")
+
     def command(self):
-        command = super().command()
-        etcd = harness.peer(f"{self.scratch.kind}/etcd")
-        return [etcd, *command[2:]]
+        return [self.program, *super().command()[2:]]
 
 
 def healthy(server):
@@ -78,7 +81,9 @@ def own_program_checks(client, command, listing, one, flags=lambda kind: []):
     """Register the checks of a test program that lists them by name and runs one at a time.
 
     listing and one(name) give the arguments for that. The program finds the server in $ENDPOINT and
-    its kind in $SERVER; "SKIP reason" in its output leaves a check out. flags(kind) are the server's."""
+    its kind in $SERVER; "SKIP reason" in its output leaves a check out. flags(kind) are what the
+    server is started with.
+    """
     done = subprocess.run([*command, *listing], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise harness.Failure(f"{command[0]} lists no checks:\n{done.stdout}{done.stderr}")
@@ -93,7 +98,11 @@ def go_checks(client, **options):
     if not os.access(path, os.X_OK):
         raise harness.LeftOut("it is compiled with Go, which is not here; see tools/clients")
     own_program_checks(
-        client, [path], ["-test.list", "."], lambda name: ["-test.v", "-test.run", f"^{name}$"], **options
+        client,
+        [path],
+        ["-test.list", "."],
+        lambda name: ["-test.v", "-test.run", f"^{name}$"],
+        **options,
     )
 
 
@@ -107,11 +116,19 @@ def _run_one_check(command, flags):
     def check(scratch):
         server = scratch.server(*flags(scratch.kind))
         environment = {
-            **harness.plain_environment(), "ENDPOINT": server.address, "SERVER": scratch.kind
+            **harness.plain_environment(),
+            "ENDPOINT": server.address,
+            "SERVER": scratch.kind,
         }
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=PROGRAM_S_MAX,
-            env=environment, stdin=subprocess.DEVNULL, cwd=scratch.path,
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PROGRAM_S_MAX,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            cwd=scratch.path,
         )
         said = done.stdout + done.stderr
         skipped = re.search(r"\bSKIP (.*)", said)

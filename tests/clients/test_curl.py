@@ -44,11 +44,25 @@ def put(server, key, value, **more):
 def keys(scratch):
     server = scratch.server()
     header = put(server, "a", "1")["header"]
-    check(all(isinstance(header[name], str) for name in
-              ("cluster_id", "member_id", "revision", "raft_term")), "the header is", header)
+    check(
+        all(
+            isinstance(header[name], str)
+            for name in ("cluster_id", "member_id", "revision", "raft_term")
+        ),
+        "the header is",
+        header,
+    )
     found = put(server, "a", "2", prev_kv=True)["prev_kv"]
-    same(found, {"key": b64("a"), "create_revision": "2", "mod_revision": "2", "version": "1",
-                 "value": b64("1")})
+    same(
+        found,
+        {
+            "key": b64("a"),
+            "create_revision": "2",
+            "mod_revision": "2",
+            "version": "1",
+            "value": b64("1"),
+        },
+    )
     put(server, "b", "")
     found = post(server, "/v3/kv/range", {"key": b64("a"), "range_end": b64("z"), "limit": "1"})
     same((found["count"], found["more"], len(found["kvs"])), ("2", True, 1))
@@ -57,8 +71,10 @@ def keys(scratch):
     same(sorted(post(server, "/v3/kv/range", {"key": b64("none")})), ["header"])
     txn = {
         "compare": [{"target": "VALUE", "key": b64("a"), "value": b64("2"), "result": "EQUAL"}],
-        "success": [{"requestPut": {"key": b64("a"), "value": b64("3")}},
-                    {"request_range": {"key": b64("a")}}],
+        "success": [
+            {"requestPut": {"key": b64("a"), "value": b64("3")}},
+            {"request_range": {"key": b64("a")}},
+        ],
         "failure": [{"requestDeleteRange": {"key": b64("a")}}],
     }
     done = post(server, "/v3/kv/txn", txn)
@@ -95,8 +111,14 @@ def refusals(scratch):
 def watch(scratch):
     server = scratch.server()
     put(server, "w/a", "1")
-    create = {"create_request": {"key": b64("w/"), "range_end": b64("w0"), "start_revision": "2",
-                                 "prev_kv": True}}
+    create = {
+        "create_request": {
+            "key": b64("w/"),
+            "range_end": b64("w0"),
+            "start_revision": "2",
+            "prev_kv": True,
+        }
+    }
     given = [CURL, "-sN", "-d", json.dumps(create), server.url + "/v3/watch"]
     with Live(given) as watching:
         first = json.loads(watching.until("\n"))["result"]
@@ -132,12 +154,17 @@ def leases(scratch):
         same(post(server, path, {})["leases"], [{"ID": number}])
     post(server, "/v3/kv/lease/revoke", {"ID": number})
     same(post(server, "/v3/lease/timetolive", {"ID": number})["TTL"], "-1")
-    check("TTL" not in post(server, "/v3/lease/keepalive", {"ID": number})["result"],
-          "a dead lease was kept alive")
-    short = post(server, "/v3/lease/grant", {"TTL": 1})["ID"]
+    check(
+        "TTL" not in post(server, "/v3/lease/keepalive", {"ID": number})["result"],
+        "a dead lease was kept alive",
+    )
+    short = post(server, "/v3/lease/grant", {"TTL": 3})["ID"]
     put(server, "short", "1", lease=short)
-    wait_for(lambda: "kvs" not in post(server, "/v3/kv/range", {"key": b64("short")}), 20,
-             "the lease's end")
+    wait_for(
+        lambda: "kvs" not in post(server, "/v3/kv/range", {"key": b64("short")}),
+        20,
+        "the lease's end",
+    )
 
 
 @test("lock and election")
@@ -147,14 +174,16 @@ def lock_and_election(scratch):
     key = post(server, "/v3/lock/lock", {"name": b64("doors"), "lease": lease})["key"]
     same(text_of(key), f"doors/{int(lease):x}")
     post(server, "/v3/lock/unlock", {"key": key})
-    leader = post(server, "/v3/election/campaign",
-                  {"name": b64("post"), "lease": lease, "value": b64("ann")})["leader"]
+    leader = post(
+        server, "/v3/election/campaign", {"name": b64("post"), "lease": lease, "value": b64("ann")}
+    )["leader"]
     same((text_of(leader["name"]), text_of(leader["key"])), ("post", f"post/{int(lease):x}"))
     post(server, "/v3/election/proclaim", {"leader": leader, "value": b64("anna")})
     found = post(server, "/v3/election/leader", {"name": b64("post")})["kv"]
     same(text_of(found["value"]), "anna")
-    with Live([CURL, "-sN", "-d", json.dumps({"name": b64("post")}),
-               server.url + "/v3/election/observe"]) as observer:
+    with Live(
+        [CURL, "-sN", "-d", json.dumps({"name": b64("post")}), server.url + "/v3/election/observe"]
+    ) as observer:
         same(text_of(json.loads(observer.until("\n"))["result"]["kv"]["value"]), "anna")
     post(server, "/v3/election/resign", {"leader": leader})
     code, answer = curl(server, "/v3/election/leader", {"name": b64("post")})
@@ -178,8 +207,9 @@ def auth(scratch):
     def token(name, password):
         return post(server, "/v3/auth/authenticate", {"name": name, "password": password})["token"]
 
-    root, ann = (["-H", "Authorization: " + token(*who)]
-                 for who in (("root", "secret"), ("ann", "pw")))
+    root, ann = (
+        ["-H", "Authorization: " + token(*who)] for who in (("root", "secret"), ("ann", "pw"))
+    )
     body = {"key": b64("a"), "value": b64("1")}
     code, answer = curl(server, "/v3/kv/put", body)
     same((code, json.loads(answer)["message"]), (400, "etcdserver: user name is empty"))
@@ -193,7 +223,9 @@ def auth(scratch):
     same((code, json.loads(answer)["code"]), (400, 3))
     same(post(server, "/v3/auth/user/list", {}, *root)["users"], ["ann", "root"])
     perm = post(server, "/v3/auth/role/get", {"role": "reader"}, *root)["perm"]
-    check(perm in ([{"key": b64("a")}], [{"permType": "READ", "key": b64("a")}]), "the right is", perm)
+    check(
+        perm in ([{"key": b64("a")}], [{"permType": "READ", "key": b64("a")}]), "the right is", perm
+    )
     post(server, "/v3/auth/disable", {}, *root)
 
 
@@ -205,9 +237,13 @@ def maintenance(scratch):
     same((members[0]["name"], members[0]["clientURLs"]), ("one", [server.url]))
     status = post(server, "/v3/maintenance/status", {})
     same((status["leader"], int(status["dbSize"]) > 0), (status["header"]["member_id"], True))
-    same(sorted(post(server, "/v3/maintenance/alarm", {}))[-1:],
-         [] if scratch.kind == "etcd-3.4" else ["header"])
-    check(isinstance(post(server, "/v3/maintenance/hash", {})["hash"], int), "the hash is no number")
+    same(
+        sorted(post(server, "/v3/maintenance/alarm", {}))[-1:],
+        [] if scratch.kind == "etcd-3.4" else ["header"],
+    )
+    check(
+        isinstance(post(server, "/v3/maintenance/hash", {})["hash"], int), "the hash is no number"
+    )
     post(server, "/v3/maintenance/defragment", {})
     with Live([CURL, "-sN", "-d", "{}", server.url + "/v3/maintenance/snapshot"]) as snapshot:
         part = json.loads(snapshot.until("\n"))["result"]
@@ -229,7 +265,9 @@ def beside(scratch):
     for option in ["--http2", "--http1.1", *more]:
         code, answer = curl(server, "/v3/kv/range", {"key": b64("a")}, option)
         same(code, 200, f"{option} {answer}")
-    _, out, _ = run([CURL, "-si", "-X", "OPTIONS", "-H", "Origin: http://page", server.url + "/v3/kv/put"])
+    _, out, _ = run(
+        [CURL, "-si", "-X", "OPTIONS", "-H", "Origin: http://page", server.url + "/v3/kv/put"]
+    )
     has(out.decode(), "Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: POST, GET")
     given = ["--cors", "http://page:80", "--host-whitelist", "good.host,127.0.0.1"]
     narrow = scratch.server(*given, data="data2", log="log2")

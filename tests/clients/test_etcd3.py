@@ -85,7 +85,12 @@ def transactions(scratch):
         same(client.replace("a", "1", "3"), False)
         tx = client.transactions
         done, found = client.transaction(
-            compare=[tx.value("a") == "2", tx.version("a") > 1, tx.create("b") == 0, tx.mod("a") < 9],
+            compare=[
+                tx.value("a") == "2",
+                tx.version("a") > 1,
+                tx.create("b") == 0,
+                tx.mod("a") < 9,
+            ],
             success=[tx.put("b", "1"), tx.get("b"), tx.delete("a")],
             failure=[tx.get("a")],
         )
@@ -109,8 +114,10 @@ def watches(scratch):
         client.delete("w/a")
         same([one.next().value for _ in range(2)], [b"2", b""])
         found = [past.next() for _ in range(4)]
-        same([(event.key, event.value) for event in found],
-             [(b"w/a", b"1"), (b"w/a", b"2"), (b"w/b", b"3"), (b"w/a", b"")])
+        same(
+            [(event.key, event.value) for event in found],
+            [(b"w/a", b"1"), (b"w/a", b"2"), (b"w/b", b"3"), (b"w/a", b"")],
+        )
         same([event.prev_value for event in found], [b"", b"1", b"", b"2"])
         check(isinstance(found[3], etcd3.events.DeleteEvent), "the last event is", found[3])
         client.cancel_watch(one.id)
@@ -125,8 +132,9 @@ def watch_compacted(scratch):
         for number in range(5):
             client.put("a", str(number))
         client.compact(5)
-        error = raises(etcd3.exceptions.RevisionCompactedError,
-                       Events(client, "a", start_revision=2).response)
+        error = raises(
+            etcd3.exceptions.RevisionCompactedError, Events(client, "a", start_revision=2).response
+        )
         same(error.compacted_revision, 5)
         same(Events(client, "a", start_revision=5).next().value, b"3")
 
@@ -138,7 +146,10 @@ def watch_iterators(scratch):
         events, cancel = client.watch_prefix("p/")
         for number in range(100):
             client.put(f"p/{number}", "x")
-        same([next(events).key for _ in range(100)], [f"p/{number}".encode() for number in range(100)])
+        same(
+            [next(events).key for _ in range(100)],
+            [f"p/{number}".encode() for number in range(100)],
+        )
         cancel()
         same(list(events), [])
 
@@ -146,7 +157,7 @@ def watch_iterators(scratch):
 @test("leases: keys go with a revoked or expired lease, and stay while it is refreshed")
 def leases(scratch):
     with connect(scratch.server()) as client:
-        lease, short = client.lease(60), client.lease(1)
+        lease, short = client.lease(60), client.lease(3)
         client.put("a", "1", lease=lease)
         client.put("short", "1", lease=short)
         same(lease.granted_ttl, 60)
@@ -180,7 +191,9 @@ def maintenance(scratch):
     with connect(server) as client:
         client.put("a", "1" * 1000)
         status = client.status()
-        check(status.db_size > 0 and status.raft_index > 0 and status.raft_term > 0, "status", status)
+        check(
+            status.db_size > 0 and status.raft_index > 0 and status.raft_term > 0, "status", status
+        )
         same(status.leader.name, "one")
         members = list(client.members)
         same([(m.name, list(m.client_urls)) for m in members], [("one", [server.url])])

@@ -64,7 +64,7 @@ def transactions(scratch):
 @test("leases by the paths of each version; keys go with a revoked and an expired one")
 def leases(scratch):
     client = connect(scratch.server())
-    lease, short = client.lease(60), client.lease(1)
+    lease, short = client.lease(60), client.lease(3)
     client.put("a", "1", lease=lease)
     client.put("short", "1", lease=short)
     check(0 < lease.ttl() <= 60, "remaining", lease.ttl())
@@ -97,7 +97,9 @@ def watches(scratch):
     client.put("w/a", "1")
     # This client does not wait for a watch to be created: only a start revision misses nothing.
     past = {"range_end": "w0", "start_revision": 2, "prev_kv": True}
-    with Events(client, "w/a", start_revision=3) as one, Events(client, "w/", **past) as all_of_them:
+    with Events(client, "w/a", start_revision=3) as one, Events(
+        client, "w/", **past
+    ) as all_of_them:
         same(all_of_them.next()["kv"]["value"], b"1")
         # One by one: from a real etcd, events that gather beyond 2 kB come in two chunks.
         for number in range(2, 50):
@@ -112,8 +114,12 @@ def watches(scratch):
 
 @test("a watch of many and large events brings them all")
 def large_watch(scratch):
-    scratch.not_on("etcd-3.4", "cuts an object of more than 2 kB into two chunks, which ends the watch")
-    scratch.not_on("etcd-3.7", "cuts an object of more than 2 kB into two chunks, which ends the watch")
+    scratch.not_on(
+        "etcd-3.4", "cuts an object of more than 2 kB into two chunks, which ends the watch"
+    )
+    scratch.not_on(
+        "etcd-3.7", "cuts an object of more than 2 kB into two chunks, which ends the watch"
+    )
     client = connect(scratch.server())
     for number in range(200):
         client.put("w", f"{number} " + "x" * number * 100)

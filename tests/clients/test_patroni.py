@@ -19,8 +19,17 @@ FAILOVER_S_MAX = 90
 
 # PostgreSQL refuses to run as root. In a namespace of its own, a node is nobody to itself, and all
 # that it started ends with it.
-NAMESPACE = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--ipc", "--pid", "--fork",
-             "--kill-child", "--mount-proc"]
+NAMESPACE = [
+    "unshare",
+    "--user",
+    "--map-user=65534",
+    "--map-group=65534",
+    "--ipc",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+]
 
 CONFIGURATION = """
 scope: test
@@ -46,7 +55,10 @@ postgresql:
 def environment():
     libraries = os.path.join(DEBIAN, "usr/lib", os.uname().machine + "-linux-gnu")
     return {
-        **plain_environment(), "PYTHONPATH": PACKAGES, "LD_LIBRARY_PATH": libraries, "LC_ALL": "C",
+        **plain_environment(),
+        "PYTHONPATH": PACKAGES,
+        "LD_LIBRARY_PATH": libraries,
+        "LC_ALL": "C",
         "PYTHONWARNINGS": "ignore",
     }
 
@@ -62,10 +74,17 @@ class Node:
         os.makedirs(self.folder)
         self.configuration = os.path.join(self.folder, "patroni.yml")
         with open(self.configuration, "w", encoding="ascii") as file:
-            file.write(CONFIGURATION.format(
-                name=name, rest=self.rest, etcd=etcd, login=login, port=self.port, folder=self.folder,
-                bin=os.path.dirname(POSTGRES),
-            ))
+            file.write(
+                CONFIGURATION.format(
+                    name=name,
+                    rest=self.rest,
+                    etcd=etcd,
+                    login=login,
+                    port=self.port,
+                    folder=self.folder,
+                    bin=os.path.dirname(POSTGRES),
+                )
+            )
 
     def __enter__(self):
         self.start()
@@ -78,8 +97,12 @@ class Node:
         namespace = NAMESPACE if os.geteuid() == 0 else []
         with open(os.path.join(self.folder, "log"), "ab") as log:
             self.process = subprocess.Popen(
-                [*namespace, PATRONI, self.configuration], env=environment(),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                [*namespace, PATRONI, self.configuration],
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def kill(self):
@@ -116,7 +139,18 @@ class Node:
     def sql(self, text):
         """Run SQL; return what it answers, or None if it fails."""
         status, out, _ = run(
-            [PSQL, "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-Atc", text, "postgres"],
+            [
+                PSQL,
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(self.port),
+                "-U",
+                "postgres",
+                "-Atc",
+                text,
+                "postgres",
+            ],
             env=environment(),
         )
         return out.decode().strip() if status == 0 else None
@@ -126,7 +160,10 @@ def ctl(node, *arguments, **options):
     status, out, err = run(
         [PATRONICTL, "-c", node.configuration, *arguments], env=environment(), **options
     )
-    check(status == 0, f"patronictl {' '.join(arguments)} ended with {status}:\n{(out + err).decode()}")
+    check(
+        status == 0,
+        f"patronictl {' '.join(arguments)} ended with {status}:\n{(out + err).decode()}",
+    )
     return out.decode()
 
 
@@ -134,10 +171,14 @@ def can_run():
     if os.geteuid() == 0:
         status, _, err = run([*NAMESPACE, "true"])
         if status != 0:
-            raise harness.LeftOut(f"PostgreSQL does not run as root, nor in a namespace here: {err}")
+            raise harness.LeftOut(
+                f"PostgreSQL does not run as root, nor in a namespace here: {err}"
+            )
 
 
-@test("bootstrap, a replica, a switchover, and a failover when the primary is lost; none loses a row")
+@test(
+    "bootstrap, a replica, a switchover, and a failover when the primary is lost; none loses a row"
+)
 def failover(scratch):
     can_run()
     etcd = scratch.server()
@@ -146,15 +187,21 @@ def failover(scratch):
         with Node(scratch, etcd.address, "two") as two:
             two.wait_for_role("replica")
             same(one.sql("create table t as select 1 as n"), "SELECT 1")
-            wait_for(lambda: two.sql("select n from t") == "1", START_S_MAX, "the row on the replica")
+            wait_for(
+                lambda: two.sql("select n from t") == "1", START_S_MAX, "the row on the replica"
+            )
             listed = json.loads(ctl(one, "list", "-f", "json"))
-            same([(m["Member"], m["Role"]) for m in listed], [("one", "Leader"), ("two", "Replica")])
+            same(
+                [(m["Member"], m["Role"]) for m in listed], [("one", "Leader"), ("two", "Replica")]
+            )
 
             ctl(one, "switchover", "--master", "one", "--candidate", "two", "--force")
             two.wait_for_role("master", "primary")
             one.wait_for_role("replica")
             same(two.sql("insert into t values (2)"), "INSERT 0 1")
-            wait_for(lambda: one.sql("select count(*) from t") == "2", START_S_MAX, "the second row")
+            wait_for(
+                lambda: one.sql("select count(*) from t") == "2", START_S_MAX, "the second row"
+            )
 
             two.kill()
             one.wait_for_role("master", "primary", seconds=FAILOVER_S_MAX)
@@ -179,20 +226,32 @@ def server_restart(scratch):
         etcd.start()
         history = wait_for(lambda: one.is_running_as("master", "primary") and one.state(), 60, "it")
         same(one.sql("insert into t values (1)"), "INSERT 0 1")
-        listed = wait_for(lambda: "running" in ctl(one, "list", "-f", "json") and one.state(), 60, "it")
+        listed = wait_for(
+            lambda: "running" in ctl(one, "list", "-f", "json") and one.state(), 60, "it"
+        )
         same(listed["timeline"], history["timeline"])
 
 
 @test("with a name and a password on etcd3: it logs in and bootstraps")
 def with_password(scratch):
-    scratch.not_on("etcd-3.7", "refuses the member list before the login, and Patroni 3.0 waits for it")
+    scratch.not_on(
+        "etcd-3.7", "refuses the member list before the login, and Patroni 3.0 waits for it"
+    )
     can_run()
     etcd = scratch.server()
     etcdctl = [harness.peer("etcd-3.4/etcdctl"), "--endpoints", etcd.address]
-    for line in ["user add root:secret", "user grant-role root root", "user add patroni:pw",
-                 "role add patroni", "role grant-permission --prefix patroni readwrite /service/",
-                 "user grant-role patroni patroni", "auth enable"]:
-        status, out, err = run([*etcdctl, *line.split()], env={**plain_environment(), "ETCDCTL_API": "3"})
+    for line in [
+        "user add root:secret",
+        "user grant-role root root",
+        "user add patroni:pw",
+        "role add patroni",
+        "role grant-permission --prefix patroni readwrite /service/",
+        "user grant-role patroni patroni",
+        "auth enable",
+    ]:
+        status, out, err = run(
+            [*etcdctl, *line.split()], env={**plain_environment(), "ETCDCTL_API": "3"}
+        )
         check(status == 0, f"etcdctl {line}: {(out + err).decode()}")
     with Node(scratch, etcd.address, "one", ", username: patroni, password: pw") as one:
         one.wait_for_role("master", "primary")

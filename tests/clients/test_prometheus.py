@@ -1,4 +1,4 @@
-"""Prometheus scrapes the server; promtool reads the metrics; dashboards and alerts find their series."""
+"""Prometheus scrapes the server, promtool reads its metrics, and dashboards find their series."""
 
 import json
 import urllib.parse
@@ -29,8 +29,8 @@ EXPRESSIONS = [
     "rate(etcd_disk_wal_fsync_duration_seconds_count[1m]) > 0",
     'sum(rate(grpc_server_started_total{grpc_type="unary",grpc_method="Put"}[1m])) > 0',
     'sum(rate(grpc_server_handled_total{grpc_service="etcdserverpb.KV",grpc_code="OK"}[1m])) > 0',
-    'sum(grpc_server_started_total{grpc_service="etcdserverpb.Watch",grpc_type="bidi_stream"}) >= 0',
-    'sum(grpc_server_started_total{grpc_service="etcdserverpb.Lease",grpc_type="bidi_stream"}) >= 0',
+    'grpc_server_started_total{grpc_method="Watch",grpc_type="bidi_stream"} >= 0',
+    'grpc_server_started_total{grpc_method="LeaseKeepAlive",grpc_type="bidi_stream"} >= 0',
     "rate(etcd_network_client_grpc_received_bytes_total[1m]) > 0",
     "rate(etcd_network_client_grpc_sent_bytes_total[1m]) > 0",
     "etcd_debugging_mvcc_keys_total > 0",
@@ -56,7 +56,7 @@ scrape_configs:
 
 
 def fetch(url):
-    status, out, err = run(["curl", "-sf", url])
+    status, out, _ = run(["curl", "-sf", url])
     return out.decode() if status == 0 else None
 
 
@@ -65,7 +65,9 @@ def promtool(scratch):
     server = scratch.server()
     with server.client() as client:
         client.put(b"a", b"1")
-    status, out, err = run([PROMTOOL, "check", "metrics"], input=fetch(server.url + "/metrics").encode())
+    status, out, err = run(
+        [PROMTOOL, "check", "metrics"], input=fetch(server.url + "/metrics").encode()
+    )
     said = (out + err).decode().splitlines()
     check(status in (0, 3), f"promtool ended with {status}:", said)
     ours = [line for line in said if not line.startswith("etcd_")]
@@ -79,8 +81,15 @@ def prometheus(scratch):
     with open(scratch.sub("prometheus.yml"), "w", encoding="ascii") as file:
         file.write(CONFIGURATION.format(address=server.address))
     address = f"127.0.0.1:{free_port()}"
-    given = [PROMETHEUS, "--config.file", scratch.sub("prometheus.yml"), "--storage.tsdb.path",
-             scratch.sub("series"), "--web.listen-address", address]
+    given = [
+        PROMETHEUS,
+        "--config.file",
+        scratch.sub("prometheus.yml"),
+        "--storage.tsdb.path",
+        scratch.sub("series"),
+        "--web.listen-address",
+        address,
+    ]
 
     def finds(expression):
         query = urllib.parse.urlencode({"query": expression})
@@ -89,6 +98,7 @@ def prometheus(scratch):
 
     with Live(given, cwd=scratch.path) as live, server.client() as client:
         for expression in EXPRESSIONS:
+
             def asked(wanted=expression):
                 client.put(b"a", b"1")
                 return finds(wanted)
@@ -103,7 +113,10 @@ def metrics_listener(scratch):
     server = scratch.server("--listen-metrics-urls", url, "--metrics", "extensive")
     with server.client() as client:
         client.put(b"a", b"1")
-    has(fetch(url + "/metrics"), "etcd_server_has_leader 1",
-        'grpc_server_handling_seconds_bucket{grpc_method="Put"')
+    has(
+        fetch(url + "/metrics"),
+        "etcd_server_has_leader 1",
+        'grpc_server_handling_seconds_bucket{grpc_method="Put"',
+    )
     has(fetch(url + "/health"), '"health":"true"')
     same(fetch(url + "/v3/kv/range"), None)

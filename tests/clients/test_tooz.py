@@ -108,7 +108,11 @@ def membership(scratch):
         first.create_group(b"crew").get(20)
         first.join_group(b"crew").get(20)
         other = coordination.get_coordinator(
-            f"etcd3+http://{server.address}", b"b", api_version="v3", timeout=20, membership_timeout=1
+            f"etcd3+http://{server.address}",
+            b"b",
+            api_version="v3",
+            timeout=20,
+            membership_timeout=4,
         )
         other.start()
         other.join_group(b"crew").get(20)

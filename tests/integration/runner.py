@@ -41,8 +41,8 @@ def _run_one(function, make_scratch):
 
 
 def run_tests(wanted, make_scratch=harness.Scratch):
-    """Run every test for whose "name: sentence" wanted says yes; close with "N passed, N failed" and
-    return the exit status that agrees."""
+    """Run every test for whose "name: sentence" wanted says yes; return the exit status that agrees
+    with the closing line, "N passed, N failed"."""
     signal.signal(signal.SIGALRM, _out_of_time)
     passed = failed = 0
     for name, sentence, function in harness.TESTS:

@@ -657,7 +657,7 @@ def bad_token_flags(scratch):
         ("jwt,sign-method=RS256", "missing key data"),
         ("jwt,sign-method=ES256,priv-key=" + private, "not one for sign-method=ES256"),
         ("jwt,sign-method=RS256,priv-key=" + public, "holds no key"),
-        ("jwt,sign-method=RS256,priv-key=/nonexistent", "cannot open /nonexistent"),
+        ("jwt,sign-method=RS256,priv-key=/proc/nonexistent", "cannot open /proc/nonexistent"),
         ("jwt,sign-method=RS256,ttl=soon,priv-key=" + private, "is no duration"),
         ("jwt,sign-method=RS256,sign-method=RS256", "is given twice"),
         ("jwt,RS256", "is not NAME=VALUE"),

@@ -87,6 +87,7 @@ def lease_story(ctl):
     lease = do("lease", "grant", "600").split()[1].decode()
     do("put", "a", "1", f"--lease={lease}")
     do("put", "b", "2", f"--lease={lease}")
+    do("put", "b", "3")  # no longer: etcd lists the keys of a lease in no order
     do("get", "a", "-w", "json")
     for form in ("simple", "json", "fields"):
         do("lease", "keep-alive", "--once", lease, "-w", form)
@@ -280,7 +281,7 @@ def contests(scratch):
 
 @test("many leases that end together are gone soon, while puts go on")
 def many(scratch):
-    number = knob("MOAT_LEASES", 2000)
+    number = knob("MOAT_LEASES", 1000)
     server = scratch.server()
     server.start()
     with server.client() as client:
@@ -292,8 +293,8 @@ def many(scratch):
             client.call(LEASE + "LeaseGrant", id=lease, ttl=ttl)
             client.put(b"k%d" % lease, b"v", lease=lease)
     server.stop()
-    server.start()  # now all of them have the same time left
     began = time.monotonic()
+    server.start()  # now all of them have the same time left
     times, gone = [], []
     with server.client() as client:
         if client.prefix(b"k", count_only=True).count != number:
@@ -310,7 +311,7 @@ def many(scratch):
         first = began + ttl
         quiet = [took for at, took in times if at < first]
         busy = [took for at, took in times if first <= at <= gone[0]]
-        check(gone[0] > first - 0.1, "they ended before their time")
+        check(gone[0] > first, "they ended before their time")
     return (
         f"{number} gone {gone[0] - first:.2f} s after they were due; puts p99 "
         f"{percentile(quiet, 99) * 1000:.1f} ms before, {percentile(busy, 99) * 1000:.1f} ms then"

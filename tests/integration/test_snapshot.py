@@ -200,8 +200,10 @@ def etcdutl(scratch):
     before = os.path.getsize(server.data + "/moat/db")
     same(run([ours, "defrag", "--data-dir", server.data])[0], 0)
     check(os.path.getsize(server.data + "/moat/db") <= before, "defrag made the file larger")
+    wanted = json.loads(run([ours, "hashkv", snapshot, "-w", "json"])[1])
+    same(json.loads(run([ours, "hashkv", server.data + "/moat/db", "-w", "json"])[1]), wanted)
     server.start()
-    same(ctl.hash_kv()["hash"], json.loads(run([ours, "hashkv", snapshot, "-w", "json"])[1])["hash"])
+    same(ctl.hash_kv()["hash"], wanted["hash"])
     status, _, err = run([ours, "defrag", "--data-dir", server.data])
     check(status == 1 and b"in use" in err, "defrag beside a running server:", err)
 

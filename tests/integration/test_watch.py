@@ -303,7 +303,7 @@ def deadline(scratch):
 def slow_reader(scratch):
     server = serve(scratch)
     value = os.urandom(100_000)
-    puts = knob("MOAT_SLOW_PUTS", 300)
+    puts = knob("MOAT_SLOW_PUTS", 1500)
     with server.client() as c:
         wire = h2.Wire(server.address, window=1000)
         request = REQUEST.encode(create={"key": b"k"})
@@ -313,8 +313,9 @@ def slow_reader(scratch):
         before = server.anon_kb()
         for _ in range(puts):
             c.put(b"k", value)
-        # What waits for storage is held a while in any case.
-        wait_for(lambda: server.anon_kb() - before < 20_000, 20, "memory to be given back")
+        # The ring and the log may hold some 80 MB for a while on a slow disk; all events are more.
+        grown = server.anon_kb() - before
+        check(grown < 110_000, f"{grown} kB for {puts * 100} kB of events that nobody reads")
         with Stream(c) as stream:  # others are not held up
             stream.create(b"k", start_revision=2)
             same(len(stream.events(puts + 1)), puts + 1)

@@ -29,6 +29,7 @@ static void methods_are_not_for_strangers(void **state)
         {"/etcdserverpb.Cluster/MemberRemove", true},
         {"/etcdserverpb.Cluster/MemberUpdate", true},
         {"/etcdserverpb.Cluster/MemberPromote", true},
+        {"/moatpb.Inspect/Top", true},
         {"/moatpb.Inspect/Usage", true},
     };
     struct lab l;

@@ -3,6 +3,7 @@
 #include "lab.h"
 
 #include "base/mem.h"
+#include "base/wr.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -211,6 +212,37 @@ static void transactions_write_and_read(void **state)
     lab_close(&l);
 }
 
+/* A sub-message that comes in pieces is merged, which takes memory that its length does not tell.
+ * What is let in here must be readable when it is applied. */
+static void a_transaction_in_many_pieces_does_no_harm(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, NULL);
+    for (unsigned pieces = 10; pieces <= 120; pieces += 10) {
+        struct buf nested = {0};
+        struct buf txn = {0};
+        for (unsigned i = 0; i < pieces; i++) {
+            struct pb_put_request put = {.key = slice_of((const uint8_t *)&i, 1)};
+            struct pb_request_op op = {.request_case = PB_OP_PUT, .request_put = &put};
+            struct pb_txn_request piece = {.success = &op, .success_n = 1};
+            struct pb_request_op outer = {.request_case = PB_OP_TXN, .request_txn = &piece};
+            wire_encode(&wire_request_op, &outer, &nested);
+        }
+        buf_append_u8(&txn, 2 << 3 | 2); /* success */
+        buf_append_varint(&txn, nested.n);
+        buf_append_slice(&txn, buf_slice(&nested));
+        struct caller_reply *r = caller_call(&l.caller, "/etcdserverpb.KV/Txn", buf_slice(&txn));
+        lab_run(&l);
+        assert_true(r->ended);
+        if (pieces == 10)
+            assert_int_equal(r->grpc_status, GRPC_OK);
+        buf_fini(&nested);
+        buf_fini(&txn);
+    }
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +253,7 @@ int main(void)
         cmocka_unit_test(requests_are_judged_before_they_cost),
         cmocka_unit_test(what_cannot_be_read_is_refused),
         cmocka_unit_test(transactions_write_and_read),
+        cmocka_unit_test(a_transaction_in_many_pieces_does_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

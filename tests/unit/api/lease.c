@@ -177,6 +177,28 @@ static void test_keep_alives_are_answered_one_by_one(void **state)
     lab_close(&l);
 }
 
+/* The second is served while the lease ends: it must not take hold of what is about to go. */
+static void test_who_asks_twice_for_a_lease_that_ends_is_told_twice(void **state)
+{
+    (void)state;
+    struct lab l;
+    size_t at = 0;
+    lab_open(&l, NULL);
+    grant(&l, 5, 10);
+    struct caller_reply *s = open_stream(&l);
+    l.halted = true;
+    lab_pass_ms(&l, 10000);
+    for (int i = 0; i < 3; i++)
+        keep_alive(&l, s, 5, false);
+    l.halted = false;
+    lab_run(&l);
+    for (int i = 0; i < 3; i++)
+        answered(&l, s, &at, 5, 0);
+    assert_int_equal(leases_count(state_leases(l.state)), 0);
+    caller_cancel(&l.caller, s);
+    lab_close(&l);
+}
+
 /* The end of the lease is in the log, and the disk takes its time. */
 static void test_a_keep_alive_waits_for_the_end_that_it_is_too_late_for(void **state)
 {
@@ -283,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_those_that_end_first_are_listed_first),
         cmocka_unit_test(test_a_lease_ends_with_its_keys_by_an_entry),
         cmocka_unit_test(test_keep_alives_are_answered_one_by_one),
+        cmocka_unit_test(test_who_asks_twice_for_a_lease_that_ends_is_told_twice),
         cmocka_unit_test(test_a_keep_alive_waits_for_the_end_that_it_is_too_late_for),
         cmocka_unit_test(test_a_client_may_go_while_its_keep_alive_waits),
         cmocka_unit_test(test_a_lease_is_there_once_its_grant_is_answered),

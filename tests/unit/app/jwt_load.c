@@ -50,13 +50,13 @@ static void the_secret_is_what_the_file_holds(void **state)
 
 static void files_that_cannot_be_keys_are_refused(void **state)
 {
-    char absent[] = "/nonexistent/key";
+    char absent[] = "/proc/nonexistent/key";
     char directory[] = "/tmp";
     struct jwt *jwt = NULL;
     struct err err;
     (void)state;
     assert_int_equal(load(absent, &jwt, &err), RC_NOT_FOUND);
-    assert_non_null(strstr(err.text, "cannot open /nonexistent/key"));
+    assert_non_null(strstr(err.text, "cannot open /proc/nonexistent/key"));
     assert_int_equal(load(directory, &jwt, &err), RC_IO);
     write_file(JWT_KEY_FILE_MAX + 1);
     assert_int_equal(load(path, &jwt, &err), RC_LIMIT);

@@ -129,7 +129,7 @@ static void an_endpoint_without_a_server_is_passed_over(void **state)
     struct pb_range_response r;
     peer_nobody(&nobody);
     peer_start(&peer, serve_fine);
-    const char *endpoints[] = {nobody.endpoint, "unix:///nonexistent/socket", peer.endpoint};
+    const char *endpoints[] = {nobody.endpoint, "unix:///proc/nonexistent/socket", peer.endpoint};
     open_lab(&l, endpoints, 3, "");
     assert_int_equal(get(&l, 20000, &r), RC_OK);
     assert_int_equal(l.troubles, 0);

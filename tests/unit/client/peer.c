@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,7 +224,9 @@ void peer_start(struct peer *p, peer_serve *serve)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (;;) {
         int fd = accept(listener, NULL, NULL);
-        must(fd >= 0 && dup2(fd, STDIN_FILENO) >= 0);
+        int one = 1;
+        must(fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0 &&
+             dup2(fd, STDIN_FILENO) >= 0);
         close(fd);
         serve_connection(&s);
         shutdown(STDIN_FILENO, SHUT_RDWR);

@@ -27,10 +27,10 @@ static void only_whole_files_are_kept(void **state)
         {{"snapshot", "save", FILE_NAME},
          0,
          "Snapshot saved at " FILE_NAME "\nServer version 3.7.1\n"},
-        {{"snapshot", "save", "/nonexistent/x"},
+        {{"snapshot", "save", "/proc/nonexistent/x"},
          5,
          NULL,
-         "could not open /nonexistent/x.part (open /nonexistent/x.part: no such file or "
+         "could not open /proc/nonexistent/x.part (open /proc/nonexistent/x.part: no such file or "
          "directory)\n"},
     };
     char dir[] = "/tmp/moat-snapshot-XXXXXX";

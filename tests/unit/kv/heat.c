@@ -49,11 +49,27 @@ static void the_last_whole_window_is_told_and_then_forgotten(void **state)
     note(&h, "/b/x", 100);
     assert_int_equal(heat_hottest(&h, top, 4), 1);
     expect(&top[0], "/a/", 7);
+    assert_int_equal(heat_told_ns(&h, 2 + HEAT_WINDOW_NS), HEAT_WINDOW_NS);
     heat_turn(&h, 1 + 2 * HEAT_WINDOW_NS);
     assert_int_equal(heat_hottest(&h, top, 4), 1);
     expect(&top[0], "/b/", 100);
     heat_turn(&h, 1 + 5 * HEAT_WINDOW_NS);
     assert_int_equal(heat_hottest(&h, top, 4), 0);
+}
+
+/* While there is no whole window, and after one that nobody ended in time. */
+static void the_length_of_the_window_is_told(void **state)
+{
+    (void)state;
+    struct heat h = {0};
+    heat_turn(&h, 1);
+    note(&h, "/a/x", 1);
+    assert_int_equal(heat_told_ns(&h, 1 + HEAT_WINDOW_NS / 4), HEAT_WINDOW_NS / 4);
+    heat_turn(&h, 1 + HEAT_WINDOW_NS + 5);
+    assert_int_equal(heat_told_ns(&h, 7 + HEAT_WINDOW_NS), HEAT_WINDOW_NS + 5);
+    heat_turn(&h, 1 + 4 * HEAT_WINDOW_NS);
+    note(&h, "/a/x", 1);
+    assert_int_equal(heat_told_ns(&h, 4 + 4 * HEAT_WINDOW_NS), 3);
 }
 
 static void a_crowd_does_not_hide_what_is_hot(void **state)
@@ -91,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changes_count_for_the_prefix),
         cmocka_unit_test(the_last_whole_window_is_told_and_then_forgotten),
+        cmocka_unit_test(the_length_of_the_window_is_told),
         cmocka_unit_test(a_crowd_does_not_hide_what_is_hot),
         cmocka_unit_test(a_long_prefix_is_cut),
     };

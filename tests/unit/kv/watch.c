@@ -378,6 +378,44 @@ static void who_takes_slowly_misses_nothing(void **state)
     lab_close(&l);
 }
 
+static void those_who_lack_the_most_are_found(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct eye e[4];
+    struct watcher *found[4];
+    lab_open(&l);
+    put_n(&l, "a", 5); /* up to revision 6 */
+    assert_int_equal(watch_slowest(l.kv, found, 4), 0);
+    watch(&l, &e[0], "a", "", 0, 0); /* stops at 7 */
+    watch(&l, &e[1], "a", "", 0, 4);
+    watch(&l, &e[2], "a", "", 0, 2);
+    watch(&l, &e[3], "b", "", 0, 0); /* lacks nothing */
+    for (int i = 0; i < 4; i++)
+        e[i].takes = 0;
+    put_n(&l, "a", 3);
+    assert_int_equal(watch_slowest(l.kv, found, 4), 3);
+    assert_ptr_equal(found[0], &e[2].watcher);
+    assert_ptr_equal(found[1], &e[1].watcher);
+    assert_ptr_equal(found[2], &e[0].watcher);
+    lab_run(&l); /* those behind were asked: all are stopped now */
+    assert_int_equal(watch_slowest(l.kv, found, 1), 1);
+    assert_ptr_equal(found[0], &e[2].watcher);
+    assert_int_equal(found[0]->state, WATCHER_STOPPED);
+    assert_int_equal(watch_slowest(l.kv, found, 0), 0);
+    e[2].takes = 1;
+    watcher_go_on(&e[2].watcher);
+    lab_run(&l);
+    assert_int_equal(watch_slowest(l.kv, found, 4), 2);
+    assert_ptr_equal(found[0], &e[1].watcher);
+    for (int i = 0; i < 4; i++) {
+        watcher_close(&e[i].watcher);
+        buf_fini(&e[i].seen);
+    }
+    assert_int_equal(watch_slowest(l.kv, found, 4), 0);
+    lab_close(&l);
+}
+
 static void a_compaction_ends_those_behind_it(void **state)
 {
     (void)state;
@@ -657,6 +695,7 @@ int main(void)
         cmocka_unit_test(what_many_see_is_encoded_once),
         cmocka_unit_test(those_at_one_place_share_a_batch),
         cmocka_unit_test(who_takes_slowly_misses_nothing),
+        cmocka_unit_test(those_who_lack_the_most_are_found),
         cmocka_unit_test(a_compaction_ends_those_behind_it),
         cmocka_unit_test(batches_end_between_revisions),
         cmocka_unit_test(a_huge_transaction_is_read_back_whole),

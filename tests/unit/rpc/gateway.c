@@ -161,6 +161,19 @@ static void test_an_answer_for_nobody(void **state)
     rpc_reply(lab.held, &body);
 }
 
+/* Who sends many requests at once is one among others all the same. */
+static void test_calls_of_a_connection_have_one_origin(void **state)
+{
+    (void)state;
+    gateway_lab_send(&lab, "/v3/wait", "{}", false);
+    struct rpc_call *first = lab.held;
+    gateway_lab_send(&lab, "/v3/wait", "{}", false);
+    assert_true(first != lab.held);
+    assert_int_equal(rpc_call_origin(first), rpc_call_origin(lab.held));
+    rpc_fail_etcd(first, ETCD_STOPPED, NULL);
+    rpc_fail_etcd(lab.held, ETCD_STOPPED, NULL);
+}
+
 static void test_memory_is_counted(void **state)
 {
     (void)state;
@@ -188,6 +201,7 @@ int main(void)
         TEST(test_a_stream_without_a_message),
         TEST(test_a_deadline_ends_the_wait),
         TEST(test_an_answer_for_nobody),
+        TEST(test_calls_of_a_connection_have_one_origin),
         TEST(test_memory_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,8 @@
  * for the same again when the seed is the same. */
 #include "sim/client.h"
 
-#include "state/check.h"
 #include "sim/people.h"
+#include "state/check.h"
 #include "wire/raft_request.h"
 
 #include <setjmp.h>

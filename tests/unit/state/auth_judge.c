@@ -200,7 +200,7 @@ static void a_lease_is_as_its_keys_are(void **state)
         ETCD_PERMISSION_DENIED);
     struct auth *a = state_auth(l.state);
     const struct auth_who alice = {SLICE_LIT("alice"), auth_revision(a)};
-    const struct lease *has_secret = leases_find(state_leases(l.state), 7);
+    struct lease *has_secret = leases_find(state_leases(l.state), 7);
     assert_int_equal(auth_may_lease(a, &alice, AUTH_READ, has_secret, &why),
                      ETCD_PERMISSION_DENIED);
     assert_int_equal(auth_may_lease(a, &alice, AUTH_READ, NULL, &why), ETCD_OK);
@@ -213,6 +213,40 @@ static void a_lease_is_as_its_keys_are(void **state)
         lab_apply_as(&l, "root", RAFT_REQUEST_LEASE_REVOKE, &wire_lease_revoke_request, &revoke),
         ETCD_OK);
     assert_null(lab_value(&l, "secret").p);
+    lab_close(&l);
+}
+
+/* What was judged of a lease is not judged again, until a key, the user or his roles change. */
+static void a_lease_is_judged_once_for_each_key(void **state)
+{
+    struct lab l = {0};
+    (void)state;
+    lab_open(&l);
+    people_move_in(&l);
+    assert_int_equal(grant(&l, 7), ETCD_OK);
+    const struct lease *lease = leases_find(state_leases(l.state), 7);
+    assert_int_equal(put_leased(&l, "alice", "inbox/1", 7), ETCD_OK);
+    assert_int_equal(put_leased(&l, "alice", "inbox/2", 7), ETCD_OK);
+    assert_int_equal(lease->judged.bound, 1);
+    assert_int_equal(put_leased(&l, "alice", "inbox/2", 7), ETCD_OK);
+    assert_int_equal(lease->judged.bound, 2);
+    assert_int_equal(put_leased(&l, "root", "secret", 7), ETCD_OK);
+    assert_int_equal(put_leased(&l, "root", "inbox/3", 7), ETCD_OK);
+    assert_int_equal(put_leased(&l, "alice", "inbox/2", 7), ETCD_PERMISSION_DENIED);
+    assert_int_equal(put_leased(&l, "root", "secret", 0), ETCD_OK);
+    assert_int_equal(put_leased(&l, "alice", "inbox/2", 7), ETCD_OK);
+    assert_int_equal(lease->judged.bound, lease->bound);
+    people_user(&l, "root", "bob"); /* who may do nothing */
+    assert_int_equal(put_leased(&l, "bob", "inbox/2", 7), ETCD_PERMISSION_DENIED);
+    people_ok(&l, "root", USER_REVOKE_ROLE, user_revoke_role, .name = SLICE_LIT("alice"),
+              .role = SLICE_LIT("guest"));
+    struct auth_denial why = {0};
+    struct auth *a = state_auth(l.state);
+    const struct auth_who alice = {SLICE_LIT("alice"), auth_revision(a)};
+    const struct auth_who before = {SLICE_LIT("alice"), auth_revision(a) - 1};
+    struct lease *changed = leases_find(state_leases(l.state), 7);
+    assert_int_equal(auth_may_lease(a, &alice, AUTH_WRITE, changed, &why), ETCD_PERMISSION_DENIED);
+    assert_int_equal(auth_may_lease(a, &before, AUTH_WRITE, changed, &why), ETCD_AUTH_OLD_REVISION);
     lab_close(&l);
 }
 
@@ -308,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_nested_transaction_is_no_way_around),
         cmocka_unit_test(a_put_in_a_transaction_shows_nothing_unread),
         cmocka_unit_test(a_lease_is_as_its_keys_are),
+        cmocka_unit_test(a_lease_is_judged_once_for_each_key),
         cmocka_unit_test(a_lease_expires_whoever_wrote_its_keys),
         cmocka_unit_test(a_change_of_roles_counts_at_once),
         cmocka_unit_test(what_was_judged_before_a_change_is_refused),

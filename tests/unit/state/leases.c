@@ -59,6 +59,26 @@ static void change(struct leases *ls, struct model *m, struct rng *rng)
     }
 }
 
+static void biggest_are_the_models(const struct leases *ls, const struct model *m)
+{
+    const struct lease *got[IDS];
+    size_t of_lease[IDS + 1] = {0};
+    size_t leased = 0;
+    size_t n = leases_biggest(ls, got, IDS);
+    for (int i = 0; i < KEYS; i++)
+        of_lease[m->of_key[i]]++;
+    for (int id = 1; id <= IDS; id++)
+        leased += of_lease[id] > 0;
+    assert_int_equal(n, leased);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(got[i]->key_n, of_lease[got[i]->id]);
+        assert_true(i == 0 || got[i - 1]->key_n >= got[i]->key_n);
+    }
+    assert_int_equal(leases_biggest(ls, got, 1), n > 0);
+    for (int id = 1; n > 0 && id <= IDS; id++)
+        assert_true(got[0]->key_n >= of_lease[id]);
+}
+
 static void test_keys_belong_to_one_lease_at_most(void **state)
 {
     (void)state;
@@ -77,6 +97,7 @@ static void test_keys_belong_to_one_lease_at_most(void **state)
             n += m.lease[id - 1];
         }
         assert_int_equal(leases_count(&ls), n);
+        biggest_are_the_models(&ls, &m);
         int key = (int)rng_below(&rng, KEYS);
         const struct lease *l = leases_of_key(&ls, key_of(key, text));
         assert_int_equal(l ? l->id : 0, m.of_key[key]);
@@ -135,12 +156,40 @@ static void test_negative_ids_are_ids(void **state)
     leases_fini(&ls);
 }
 
+/* However many leases there are; within a factor of two where too many are alike. */
+static void test_the_biggest_is_found_in_a_crowd(void **state)
+{
+    (void)state;
+    const struct lease *got[3];
+    struct leases ls;
+    struct rng rng;
+    char text[16];
+    rng_seed(&rng, 6);
+    leases_init(&ls, &rng);
+    for (int i = 1; i <= 2 * (int)LEASE_LOOK_MAX; i++) {
+        leases_add(&ls, i, 60, 1);
+        leases_bind(&ls, key_of(i, text), i);
+    }
+    for (int i = 1; i <= 5; i++)
+        leases_bind(&ls, key_of(i, text), 20000);
+    for (int i = 6; i <= 8; i++)
+        leases_bind(&ls, key_of(i, text), 19999);
+    assert_int_equal(leases_biggest(&ls, got, 3), 3);
+    assert_int_equal(got[0]->id, 20000);
+    assert_int_equal(got[0]->key_n, 6);
+    assert_int_equal(got[1]->id, 19999);
+    assert_int_equal(got[2]->key_n, 1);
+    assert_int_equal(leases_key_count(&ls), 20000);
+    leases_fini(&ls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys_belong_to_one_lease_at_most),
         cmocka_unit_test(test_the_digest_does_not_depend_on_order),
         cmocka_unit_test(test_negative_ids_are_ids),
+        cmocka_unit_test(test_the_biggest_is_found_in_a_crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
