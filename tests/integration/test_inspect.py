@@ -13,7 +13,17 @@ import time
 import h2
 from etcd import Etcd
 from harness import (
-    MOAT, Failure, check, free_port, peer, plain_environment, run, same, test, wait_for
+    check,
+    Failure,
+    free_port,
+    MOAT,
+    peer,
+    plain_environment,
+    run,
+    same,
+    terminal_or_leave_out,
+    test,
+    wait_for,
 )
 from watching import REQUEST
 
@@ -183,6 +193,7 @@ def on_terminal(address, number):
 
 @test("moat ctl top --watch renews a terminal's second screen, and leaves it when stopped")
 def watches(scratch):
+    terminal_or_leave_out()
     server = scratch.server()
     server.start()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -9,7 +9,18 @@ import subprocess
 import termios
 import time
 
-from harness import MOAT, check, free_port, peer, plain_environment, run, same, test, wait_for
+from harness import (
+    MOAT,
+    check,
+    free_port,
+    peer,
+    plain_environment,
+    run,
+    same,
+    terminal_or_leave_out,
+    test,
+    wait_for,
+)
 from test_ctl import SCRIPT
 
 # What the script of test_ctl has not: options and commands that came after 3.4, and those of the
@@ -688,6 +699,7 @@ def logs_in_again(scratch):
 
 @test("moat ctl shows again what is typed when a password prompt is interrupted")
 def interrupted_prompt(scratch):
+    terminal_or_leave_out()
     ctl = as_etcdctl(scratch)
     pid, terminal = pty.fork()
     if pid == 0:
