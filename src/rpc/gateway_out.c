@@ -136,26 +136,21 @@ static struct piece *first(const struct gateway *g)
     return list_empty(&g->pieces) ? NULL : CONTAINER_OF(g->pieces.next, struct piece, link);
 }
 
-/* A blob waits here with its bytes, but counts in the budget only where it waits first. */
 static void add_blob(struct gateway *g, struct piece *p, struct blob *b)
 {
-    struct http_budget *budget = g->server->opt.budget;
     p->blob = blob_share(b);
     g->waiting += b->n;
     g->high = g->high || g->waiting > OUTBOX_LOW;
-    if (budget && b->queues++ == 0)
-        budget->used += b->n;
+    outbox_enter(g->server->opt.budget, b);
 }
 
 static void drop_blob(struct gateway *g, struct piece *p)
 {
-    struct http_budget *budget = g->server->opt.budget;
     struct blob *b = p->blob;
     if (!b)
         return;
     g->waiting -= b->n - p->blob_at;
-    if (budget && --b->queues == 0)
-        budget->used -= b->n;
+    outbox_leave(g->server->opt.budget, b);
     blob_release(b);
     p->blob = NULL;
 }

@@ -42,7 +42,14 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
 {
     struct meta meta = {0};
     struct storage_stats stats;
+    struct slice mark;
     enum rc rc = meta_load(s->opt.storage, &meta, err);
+    if (rc == RC_OK &&
+        storage_get(s->opt.storage, TABLE_META, SLICE_LIT(META_FOLLOWING), &mark) == RC_OK)
+        rc =
+            err_set(err, RC_INVALID,
+                    "moat import --from did not end here: leases are missing, and perhaps changes; "
+                    "begin it again with an empty data directory");
     if (rc == RC_OK)
         rc = lease_restore(s, err);
     if (rc == RC_OK)

@@ -58,6 +58,7 @@ static void test_paths_that_lead_nowhere(void **state)
     expect("/v3alpha/echo", "", "{}", 404, "404 page not found");
     expect("/v3", "", "{}", 307, "Location: /v3/\r\n");
     expect("//v3/./x/../echo?q", "", "{}", 307, "Location: /v3/echo?q\r\n");
+    expect("/./\\host?a=\"", "", "{}", 307, "Location: /%5Chost?a=%22\r\n");
     expect("/v3/missing", "", "{}", 501, "\"unknown method Missing for service t.T\"");
     struct caller_reply *r = caller_send(
         &lab.caller, &(struct caller_request){
