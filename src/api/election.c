@@ -213,6 +213,7 @@ struct observer {
     struct buf prefix;
     struct buf end;
     struct buf leader; /* its key; empty: there is none */
+    size_t charged;    /* bytes counted in the budget */
     int64_t shown;     /* as of this revision: a range may run ahead of what the listener hears */
     bool behind;       /* the client takes no more; what is newest is asked for when it does */
 };
@@ -221,6 +222,7 @@ static void forget(struct observer *o)
 {
     errand_cancel(&o->errand);
     listener_end(&o->listener);
+    api_charge(o->api, &o->charged, 0);
     buf_fini(&o->prefix);
     buf_fini(&o->end);
     buf_fini(&o->leader);
@@ -298,6 +300,8 @@ void serve_observe(void *arg, struct rpc_call *call, struct slice message)
     o->errand.done = first_seen;
     o->listener.changed = on_change;
     contest_prefix(r.name, &o->prefix, &o->end);
+    api_charge(a, &o->charged, sizeof(*o) + 2 * (o->prefix.n + o->end.n)); /* the listener's, too */
+    rpc_message_done(call);
     call->user = o;
     listener_begin(&o->listener, state_kv(a->state), buf_slice(&o->prefix), buf_slice(&o->end));
     look(o);

@@ -216,14 +216,6 @@ static bool is_taken(const struct watch_stream *s, int64_t id)
     return at < s->n && s->v[at]->id == id;
 }
 
-static void charge(struct watch *w, size_t bytes)
-{
-    struct http_budget *budget = w->stream->api->opt.budget;
-    if (budget)
-        budget->used += bytes - w->charged;
-    w->charged = bytes;
-}
-
 static struct watch *add(struct watch_stream *s, int64_t id)
 {
     struct watch *w = mem_zalloc(sizeof(*w));
@@ -245,7 +237,7 @@ static struct watch *add(struct watch_stream *s, int64_t id)
 static void drop(struct watch *w)
 {
     watcher_close(&w->watcher);
-    charge(w, 0);
+    api_charge(w->stream->api, &w->charged, 0);
     free(w);
 }
 
@@ -313,7 +305,7 @@ static void create(struct watch_stream *s, struct pb_watch_create_request *r)
     w->start = r->start_revision;
     w->progress_notify = r->progress_notify;
     w->fragment = r->fragment;
-    charge(w, sizeof(*w) + sizeof(struct span) + r->key.n + r->range_end.n);
+    api_charge(s->api, &w->charged, sizeof(*w) + sizeof(struct span) + r->key.n + r->range_end.n);
     watcher_open(&w->watcher, state_kv(s->api->state), r->key, r->range_end, kind_of(r), w->start);
     send(s, &(struct pb_watch_response){.watch_id = id, .created = true});
 }
