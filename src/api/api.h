@@ -36,7 +36,7 @@ enum api_member_list {
     API_MEMBERS_NONE
 };
 
-/* This member, and so far the only one. Strings borrow for the api's life. */
+/* This member, as it was started. Strings borrow for the api's life. */
 struct api_member {
     uint64_t id;
     const char *name;
@@ -71,6 +71,7 @@ struct api_options {
     const struct jwt *jwt; /* NULL: tokens are simple ones (state_options.token_ttl_ns) */
     unsigned bcrypt_cost;
     enum api_member_list member_list;
+    uint64_t max_learners;             /* members that do not vote; more are not added */
     void (*random)(void *p, size_t n); /* fit for secrets */
 };
 

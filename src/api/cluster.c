@@ -1,30 +1,53 @@
-/* The Cluster service, and the gRPC health service, for one member. What would make it two is
- * refused: moat has no second voter to give a vote to yet, and etcd on one node loses its quorum by
- * it. */
+/* The Cluster service, and the gRPC health service, for one member that votes. A learner can be
+ * added, and removed, though nothing is sent to it yet: it does not count for a quorum. What would
+ * give a second vote is refused: etcd on one node loses its quorum by it. */
 #include "api/access.h"
+#include "api/inner.h"
+#include "api/peer_url.h"
+#include "base/wr.h"
+#include "pki/digest.h"
+#include "state/members.h"
+#include "wire/raft_request.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
-static struct slice *slices_of(struct rpc_call *call, const char *const *strings, size_t n)
+static struct slice *slices_of(struct arena *arena, const char *const *strings, size_t n)
 {
-    struct slice *out = arena_alloc(&call->arena, n * sizeof(*out));
+    struct slice *out = arena_alloc(arena, n * sizeof(*out));
     for (size_t i = 0; i < n; i++)
         out[i] = slice_str(strings[i]);
     return out;
 }
 
-static struct pb_member *own_member(const struct api *a, struct rpc_call *call)
+/* This member: what is noted of it, and what it says itself. */
+static struct pb_member own_member(const struct api *a, struct arena *arena)
 {
     const struct api_member *m = &a->opt.member;
-    struct pb_member *out = arena_alloc(&call->arena, sizeof(*out));
-    *out = (struct pb_member){
+    const struct pb_member *noted = members_find(state_members(a->state), m->id);
+    return (struct pb_member){
         .id = m->id,
         .name = slice_str(m->name),
-        .peer_urls = slices_of(call, m->peer_urls, m->peer_url_count),
-        .peer_urls_n = m->peer_url_count,
-        .client_urls = slices_of(call, m->client_urls, m->client_url_count),
+        .peer_urls = noted ? noted->peer_urls : slices_of(arena, m->peer_urls, m->peer_url_count),
+        .peer_urls_n = noted ? noted->peer_urls_n : m->peer_url_count,
+        .client_urls = slices_of(arena, m->client_urls, m->client_url_count),
         .client_urls_n = m->client_url_count,
     };
+}
+
+struct pb_member *api_members(const struct api *a, struct arena *arena, size_t *n)
+{
+    const struct members *ms = state_members(a->state);
+    struct pb_member *out = arena_alloc(arena, (ms->n + 1) * sizeof(*out));
+    struct pb_member own = own_member(a, arena);
+    size_t before = 0;
+    *n = 0;
+    while (before < ms->n && ms->v[before]->m.id < own.id)
+        out[(*n)++] = ms->v[before++]->m;
+    out[(*n)++] = own;
+    for (size_t i = before; i < ms->n; i++)
+        if (ms->v[i]->m.id != own.id)
+            out[(*n)++] = ms->v[i]->m;
     return out;
 }
 
@@ -53,15 +76,15 @@ static bool knows_caller(struct api *a, struct rpc_call *call, bool *stranger)
 static void member_list_now(struct api *a, struct rpc_call *call, void *request)
 {
     struct pb_response_header header = cluster_header(a);
-    struct pb_member_list_response out = {
-        .header = &header, .members = own_member(a, call), .members_n = 1};
+    struct pb_member_list_response out = {.header = &header};
     bool stranger = false;
     (void)request;
     if (!knows_caller(a, call, &stranger))
         return;
-    if (stranger) { /* just enough to log in at another member */
-        out.members->name = (struct slice){0};
-        out.members->peer_urls_n = 0;
+    out.members = api_members(a, &call->arena, &out.members_n);
+    for (size_t i = 0; stranger && i < out.members_n; i++) { /* enough to log in elsewhere */
+        out.members[i].name = (struct slice){0};
+        out.members[i].peer_urls_n = 0;
     }
     api_reply(call, &wire_member_list_response, &out);
 }
@@ -75,104 +98,191 @@ void serve_member_list(void *arg, struct rpc_call *call, struct slice message)
 
 /* ---- Changes ---- */
 
-static const char one_member[] = "this version of moat runs a cluster of one member: another could "
-                                 "not take part yet, and adding "
-                                 "it would only cost the quorum; nothing was changed";
+static const char one_voter[] =
+    "this version of moat runs a cluster of one voter: another could not "
+    "take part yet, and adding it would only cost the quorum; nothing "
+    "was changed";
 
-static bool is_own_url(const struct api *a, struct slice url)
+/* A change on its way; in its call's arena. */
+struct change {
+    struct api *api;
+    struct rpc_call *call;
+    uint64_t id;
+    uint32_t field;
+};
+
+static struct pb_member *find(struct pb_member *members, size_t n, uint64_t id)
 {
-    for (size_t i = 0; i < a->opt.member.peer_url_count; i++)
-        if (slice_eq(url, slice_str(a->opt.member.peer_urls[i])))
-            return true;
+    for (size_t i = 0; i < n; i++)
+        if (members[i].id == id)
+            return &members[i];
+    return NULL;
+}
+
+/* Answers with the members as the entry left them. */
+static void changed(void *arg, struct state_reply *reply)
+{
+    const struct change *c = arg;
+    struct pb_response_header header = cluster_header(c->api);
+    size_t n;
+    buf_fini(&reply->body);
+    if (reply->error != ETCD_OK) {
+        rpc_fail_etcd(c->call, reply->error, NULL);
+        return;
+    }
+    struct pb_member *members = api_members(c->api, &c->call->arena, &n);
+    if (c->field == RAFT_REQUEST_MEMBER_ADD) {
+        struct pb_member_add_response out = {&header, find(members, n, c->id), members, n};
+        api_reply(c->call, &wire_member_add_response, &out);
+    } else if (c->field == RAFT_REQUEST_MEMBER_UPDATE) {
+        struct pb_member_update_response out = {&header, members, n};
+        api_reply(c->call, &wire_member_update_response, &out);
+    } else {
+        struct pb_member_remove_response out = {&header, members, n};
+        api_reply(c->call, &wire_member_remove_response, &out);
+    }
+}
+
+/* The limit is this server's to say, so it stands in the entry. */
+static void propose(struct api *a, struct rpc_call *call, uint32_t field, struct pb_member *member)
+{
+    struct pb_member self = own_member(a, &call->arena);
+    self.name = (struct slice){0};
+    self.client_urls_n = 0;
+    struct pb_member_change_request r = {
+        .self = &self, .member = member, .max_learners = a->opt.max_learners};
+    struct change *c = arena_alloc(&call->arena, sizeof(*c));
+    struct buf request = {0};
+    *c = (struct change){.api = a, .call = call, .id = member->id, .field = field};
+    wire_encode(&wire_member_change_request, &r, &request);
+    api_propose_then(a, call, field, buf_slice(&request), changed, c);
+    buf_fini(&request);
+}
+
+static bool fits(struct rpc_call *call, const struct slice *urls, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += urls[i].n;
+    if (n <= MEMBER_URLS_MAX && bytes <= MEMBER_URL_BYTES_MAX)
+        return true;
+    rpc_fail_etcd(call, ETCD_MEMBER_BAD_URLS, "too many peer URLs, or too long ones");
     return false;
 }
 
-/* What etcd's types.NewURLs takes: at least one, each scheme://host:port without a path, or a
- * socket's path. */
-static bool is_peer_url(struct slice url)
+static int compare_urls(const void *a, const void *b)
 {
-    static const char *const schemes[] = {"http://", "https://", "unix://", "unixs://"};
-    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-        struct slice scheme = slice_str(schemes[i]);
-        if (url.n <= scheme.n || memcmp(url.p, scheme.p, scheme.n) != 0)
-            continue;
-        struct slice rest = slice_skip(url, scheme.n);
-        const uint8_t *colon = memrchr(rest.p, ':', rest.n);
-        size_t port = colon ? rest.n - (size_t)(colon - rest.p) - 1 : 0;
-        bool digits = port > 0;
-        for (size_t k = rest.n - port; k < rest.n; k++)
-            digits = digits && rest.p[k] >= '0' && rest.p[k] <= '9';
-        return schemes[i][0] == 'u' || (digits && port < rest.n - 1);
+    const struct slice *x = a;
+    const struct slice *y = b;
+    return slice_cmp(*x, *y);
+}
+
+/* Judged, and put in order, in place. */
+static bool read_urls(struct rpc_call *call, struct slice *urls, size_t n)
+{
+    bool good = n > 0;
+    if (!fits(call, urls, n))
+        return false;
+    for (size_t i = 0; good && i < n; i++) {
+        urls[i] = peer_url_parse(urls[i], &call->arena);
+        good = urls[i].p;
     }
+    if (good)
+        qsort(urls, n, sizeof(*urls), compare_urls);
+    else
+        rpc_fail_etcd(call, ETCD_MEMBER_BAD_URLS, NULL);
+    return good;
+}
+
+/* etcd's: the first 8 bytes of SHA-1 over the peer URLs and the second. */
+static uint64_t new_id(const struct api *a, const struct slice *urls, size_t n)
+{
+    struct clock *clock = a->opt.env->clock;
+    uint8_t sum[DIGEST_SHA1_LEN];
+    struct buf b = {0};
+    for (size_t i = 0; i < n; i++)
+        buf_append_slice(&b, urls[i]);
+    buf_printf(&b, "%" PRIu64, clock->wall_ns(clock) / NS_PER_S);
+    digest_sha1(buf_slice(&b), sum);
+    buf_fini(&b);
+    return load_u64_big(sum);
+}
+
+static bool is_taken(const struct pb_member *members, size_t n, struct slice url)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < members[i].peer_urls_n; k++)
+            if (slice_eq(members[i].peer_urls[k], url))
+                return true;
     return false;
+}
+
+static void refuse_voter(struct api *a, struct rpc_call *call,
+                         const struct pb_member_add_request *r)
+{
+    size_t n;
+    bool taken = false;
+    const struct pb_member *members = api_members(a, &call->arena, &n);
+    for (size_t i = 0; i < r->peer_urls_n; i++)
+        taken = taken || is_taken(members, n, r->peer_urls[i]);
+    if (taken)
+        rpc_fail_etcd(call, ETCD_PEER_URL_EXIST, NULL);
+    else
+        rpc_fail_etcd(call, ETCD_UNHEALTHY, one_voter);
 }
 
 void serve_member_add(void *arg, struct rpc_call *call, struct slice message)
 {
-    const struct api *a = arg;
+    struct api *a = arg;
     struct pb_member_add_request r;
-    bool known = false;
-    if (!api_decode(call, &wire_member_add_request, message, &r))
+    if (!api_decode(call, &wire_member_add_request, message, &r) ||
+        !read_urls(call, r.peer_urls, r.peer_urls_n))
         return;
-    bool good = r.peer_urls_n > 0;
-    for (size_t i = 0; i < r.peer_urls_n; i++) {
-        good = good && is_peer_url(r.peer_urls[i]);
-        known = known || is_own_url(a, r.peer_urls[i]);
+    if (!r.is_learner) {
+        refuse_voter(a, call, &r);
+        return;
     }
-    if (!good)
-        rpc_fail_etcd(call, ETCD_MEMBER_BAD_URLS, NULL);
-    else if (known)
-        rpc_fail_etcd(call, ETCD_PEER_URL_EXIST, NULL);
-    else
-        rpc_fail_etcd(call, ETCD_UNHEALTHY, one_member);
+    struct pb_member member = {.id = new_id(a, r.peer_urls, r.peer_urls_n),
+                               .peer_urls = r.peer_urls,
+                               .peer_urls_n = r.peer_urls_n,
+                               .is_learner = true};
+    propose(a, call, RAFT_REQUEST_MEMBER_ADD, &member);
 }
 
 void serve_member_remove(void *arg, struct rpc_call *call, struct slice message)
 {
-    const struct api *a = arg;
     struct pb_member_remove_request r;
     if (!api_decode(call, &wire_member_remove_request, message, &r))
         return;
-    rpc_fail_etcd(call,
-                  r.id == a->opt.member.id ? ETCD_MEMBER_NOT_ENOUGH_STARTED : ETCD_MEMBER_NOT_FOUND,
-                  NULL);
+    struct pb_member member = {.id = r.id};
+    propose(arg, call, RAFT_REQUEST_MEMBER_REMOVE, &member);
 }
 
-/* The IDs are made from the peer URLs of the start; changing them would ask others to connect
- * elsewhere, and there are none. */
+/* The URLs are taken as they come, as etcd does. */
 void serve_member_update(void *arg, struct rpc_call *call, struct slice message)
 {
-    const struct api *a = arg;
     struct pb_member_update_request r;
-    if (!api_decode(call, &wire_member_update_request, message, &r))
+    if (!api_decode(call, &wire_member_update_request, message, &r) ||
+        !fits(call, r.peer_urls, r.peer_urls_n))
         return;
-    bool same = r.peer_urls_n == a->opt.member.peer_url_count;
-    for (size_t i = 0; i < r.peer_urls_n; i++)
-        same = same && is_own_url(a, r.peer_urls[i]);
-    if (r.id != a->opt.member.id) {
-        rpc_fail_etcd(call, ETCD_MEMBER_NOT_FOUND, NULL);
-        return;
-    }
-    if (!same) {
-        rpc_fail_etcd(
-            call, ETCD_UNHEALTHY,
-            "this version of moat cannot change a member's peer URLs; nothing was changed");
-        return;
-    }
-    struct pb_response_header header = cluster_header(a);
-    struct pb_member_update_response out = {
-        .header = &header, .members = own_member(a, call), .members_n = 1};
-    api_reply(call, &wire_member_update_response, &out);
+    struct pb_member member = {.id = r.id, .peer_urls = r.peer_urls, .peer_urls_n = r.peer_urls_n};
+    propose(arg, call, RAFT_REQUEST_MEMBER_UPDATE, &member);
 }
 
+/* Nothing is sent to a learner, so none ever has what the leader has. */
 void serve_member_promote(void *arg, struct rpc_call *call, struct slice message)
 {
     const struct api *a = arg;
     struct pb_member_promote_request r;
+    size_t n;
     if (!api_decode(call, &wire_member_promote_request, message, &r))
         return;
-    rpc_fail_etcd(call, r.id == a->opt.member.id ? ETCD_MEMBER_NOT_LEARNER : ETCD_MEMBER_NOT_FOUND,
-                  NULL);
+    struct pb_member *members = api_members(a, &call->arena, &n);
+    const struct pb_member *m = find(members, n, r.id);
+    enum etcd_error e = ETCD_MEMBER_NOT_FOUND;
+    if (m)
+        e = m->is_learner ? ETCD_LEARNER_NOT_READY : ETCD_MEMBER_NOT_LEARNER;
+    rpc_fail_etcd(call, e, NULL);
 }
 
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message)

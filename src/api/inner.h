@@ -121,6 +121,10 @@ const char *api_explain_space(struct api *a, struct rpc_call *call);
 /* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
 const char *api_cluster_version(const struct api *a);
 
+/* All members, by ID: the state's, and what this one says of itself. Borrows from the state until
+ * the next entry. */
+struct pb_member *api_members(const struct api *a, struct arena *arena, size_t *n);
+
 void api_stop_hashing(struct api *a);
 void api_begin_views(struct api *a); /* storage has more than before */
 void api_stop_views(struct api *a);

@@ -1,6 +1,7 @@
 /* The plain HTTP routes of each port, and /version and /members: etcd 3.7's, byte for byte where
  * tools parse them. */
 #include "api/inner.h"
+#include "snapshot/member_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,29 +20,22 @@ static void serve_version(void *arg, const struct rpc_http_request *req, struct 
                v, cluster, cluster, MOAT_VERSION);
 }
 
-/* URLs and a member's name need no escaping: conf lets nothing through that would. */
-static void append_strings(struct buf *b, const char *const *v, size_t n)
-{
-    buf_append_u8(b, '[');
-    for (size_t i = 0; i < n; i++)
-        buf_printf(b, "%s\"%s\"", i ? "," : "", v[i]);
-    buf_append_u8(b, ']');
-}
-
-/* The IDs are JSON numbers here, above 2^53 as they are: so etcd's peers have them. */
 static void serve_members(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out)
 {
     const struct api *a = arg;
-    const struct api_member *m = &a->opt.member;
+    struct arena arena = {0};
+    size_t n;
+    const struct pb_member *members = api_members(a, &arena, &n);
     (void)req;
     out->content_type = "application/json";
     out->extra_name = "x-etcd-cluster-id";
     snprintf(out->extra_value, sizeof(out->extra_value), "%" PRIx64, a->opt.cluster_id);
-    buf_printf(&out->body, "[{\"id\":%" PRIu64 ",\"peerURLs\":", m->id);
-    append_strings(&out->body, m->peer_urls, m->peer_url_count);
-    buf_printf(&out->body, ",\"name\":\"%s\",\"clientURLs\":", m->name);
-    append_strings(&out->body, m->client_urls, m->client_url_count);
-    buf_append_str(&out->body, "}]\n");
+    for (size_t i = 0; i < n; i++) {
+        buf_append_u8(&out->body, i ? ',' : '[');
+        member_json(&out->body, &members[i]);
+    }
+    buf_append_str(&out->body, "]\n");
+    arena_fini(&arena);
 }
 
 const struct rpc_route api_peer_routes[] = {

@@ -359,6 +359,7 @@ static void make_api(struct server *s)
         .jwt = s->jwt,
         .bcrypt_cost = (unsigned)c->bcrypt_cost,
         .member_list = (enum api_member_list)c->auth_member_list,
+        .max_learners = (uint64_t)(c->max_learners > 0 ? c->max_learners : 0),
         .random = io_random});
 }
 

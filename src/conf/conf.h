@@ -105,6 +105,7 @@ struct conf {
     enum conf_cluster_state initial_cluster_state;
     struct conf_member *members; /* initial_cluster, parsed, sorted by name */
     size_t member_count;         /* 1 in this version */
+    int64_t max_learners;
 
     int64_t quota_backend_bytes; /* never 0; CONF_QUOTA_NONE: no limit */
     uint64_t max_request_bytes;  /* of a client's request; <= CONF_REQUEST_BYTES_MAX */

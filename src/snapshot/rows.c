@@ -5,10 +5,12 @@
 #include "base/rd.h"
 #include "base/wr.h"
 #include "kv/ring.h"
+#include "snapshot/member_json.h"
+#include "state/members.h"
 #include "state/meta.h"
-#include "wire/etcd.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct walk {
@@ -132,29 +134,104 @@ static void put_auth(struct walk *w)
     put(w, SLICE_LIT("authRevision"), slice_of(revision, sizeof(revision)));
 }
 
-static void json_strings(struct buf *b, const char *const *v, size_t n)
+/* ---- Members: those that are stored, and this one ---- */
+
+struct listing {
+    struct walk *w;
+    struct arena arena;
+    struct pb_member v[MEMBERS_MAX + 1];
+    size_t n;
+};
+
+static bool note_member(void *arg, struct slice key, struct slice stored)
 {
-    buf_append_u8(b, '[');
-    for (size_t i = 0; i < n; i++)
-        buf_printf(b, "%s\"%s\"", i ? "," : "", v[i]);
-    buf_append_u8(b, ']');
+    struct listing *l = arg;
+    (void)key;
+    if (l->n == MEMBERS_MAX)
+        l->w->rc = RC_LIMIT;
+    else if (wire_decode(&wire_member, stored, &l->arena, &l->v[l->n]) != RC_OK)
+        l->w->rc = RC_CORRUPT;
+    else
+        l->n++;
+    return l->w->rc == RC_OK;
 }
 
-/* As etcd's membership.Member. Names and URLs have nothing to escape: conf sees to it. */
+static struct slice *slices_of(struct arena *arena, const char *const *strings, size_t n)
+{
+    struct slice *out = arena_alloc(arena, n * sizeof(*out));
+    for (size_t i = 0; i < n; i++)
+        out[i] = slice_str(strings[i]);
+    return out;
+}
+
+/* Sorted by ID, as they are stored. */
+static void list_members(struct walk *w, struct listing *l)
+{
+    const struct snapshot_member *own = &w->src->member;
+    size_t at = 0;
+    *l = (struct listing){.w = w};
+    enum rc rc =
+        w->src->ops->view_scan(w->src->view, TABLE_MEMBER, (struct slice){0}, note_member, l);
+    w->rc = w->rc == RC_OK ? rc : w->rc;
+    while (at < l->n && l->v[at].id < own->id)
+        at++;
+    if (at == l->n || l->v[at].id != own->id) { /* not noted yet: as it was started */
+        memmove(&l->v[at + 1], &l->v[at], (l->n - at) * sizeof(*l->v));
+        l->n++;
+        l->v[at] = (struct pb_member){.id = own->id,
+                                      .peer_urls =
+                                          slices_of(&l->arena, own->peer_urls, own->peer_url_count),
+                                      .peer_urls_n = own->peer_url_count};
+    }
+    l->v[at].name = slice_str(own->name);
+    l->v[at].client_urls = slices_of(&l->arena, own->client_urls, own->client_url_count);
+    l->v[at].client_urls_n = own->client_url_count;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    char x[17];
+    char y[17];
+    snprintf(x, sizeof(x), "%" PRIx64, ((const struct pb_member *)a)->id);
+    snprintf(y, sizeof(y), "%" PRIx64, ((const struct pb_member *)b)->id);
+    return strcmp(x, y);
+}
+
 static void put_members(struct walk *w)
 {
-    const struct snapshot_member *m = &w->src->member;
-    struct buf key = {0};
-    struct buf value = {0};
-    buf_printf(&key, "%" PRIx64, m->id);
-    buf_printf(&value, "{\"id\":%" PRIu64 ",\"peerURLs\":", m->id);
-    json_strings(&value, m->peer_urls, m->peer_url_count);
-    buf_printf(&value, ",\"name\":\"%s\",\"clientURLs\":", m->name);
-    json_strings(&value, m->client_urls, m->client_url_count);
-    buf_append_u8(&value, '}');
-    put(w, buf_slice(&key), buf_slice(&value));
-    buf_fini(&key);
-    buf_fini(&value);
+    struct listing l;
+    list_members(w, &l);
+    qsort(l.v, l.n, sizeof(*l.v), by_key);
+    for (size_t i = 0; i < l.n; i++) {
+        struct buf key = {0};
+        struct buf value = {0};
+        buf_printf(&key, "%" PRIx64, l.v[i].id);
+        member_json(&value, &l.v[i]);
+        put(w, buf_slice(&key), buf_slice(&value));
+        buf_fini(&key);
+        buf_fini(&value);
+    }
+    arena_fini(&l.arena);
+}
+
+/* raft's ConfState: learners are left out when there are none. */
+static void append_conf_state(struct walk *w, struct buf *out)
+{
+    struct listing l;
+    list_members(w, &l);
+    for (unsigned learners = 0; learners < 2; learners++) {
+        size_t n = 0;
+        for (size_t i = 0; i < l.n; i++) {
+            if (l.v[i].is_learner != (learners == 1))
+                continue;
+            const char *begin = learners ? ",\"learners\":[" : "{\"voters\":[";
+            buf_printf(out, "%s%" PRIu64, n++ ? "," : begin, l.v[i].id);
+        }
+        if (n > 0)
+            buf_append_u8(out, ']');
+    }
+    buf_append_str(out, ",\"auto_leave\":false}");
+    arena_fini(&l.arena);
 }
 
 /* etcd keeps a compaction as the key of its revision; never: there is none. */
@@ -182,7 +259,7 @@ static void put_meta(struct walk *w)
     struct rd r = {.in = rc == RC_OK ? applied : (struct slice){0}};
     buf_append_u64_big(&numbers, rd_u64(&r));
     buf_append_u64_big(&numbers, rd_u64(&r));
-    buf_printf(&conf, "{\"voters\":[%" PRIu64 "],\"auto_leave\":false}", w->src->member.id);
+    append_conf_state(w, &conf);
     put(w, SLICE_LIT("confState"), buf_slice(&conf));
     put(w, SLICE_LIT("consistent_index"), slice_of(numbers.p, 8));
     put_compaction(w, META_SWEPT);

@@ -11,7 +11,8 @@
 
 #define SNAPSHOT_USERS_MAX 1000000u /* rows that are sorted by name in memory */
 
-/* This member, for the bucket of members. Strings borrow. */
+/* This member, as it was started. Its stored row, if there is one, has newer peer URLs. Strings
+ * borrow. */
 struct snapshot_member {
     uint64_t id;
     const char *name;

@@ -5,6 +5,7 @@
 #include "state/alarm.h"
 #include "state/downgrade.h"
 #include "state/lessor.h"
+#include "state/members.h"
 #include "state/pending.h"
 #include "state/state.h"
 #include "wire/raft_request.h"
@@ -22,6 +23,7 @@ struct state {
     struct leases leases;
     struct lessor lessor;
     struct alarms alarms;
+    struct members members;
     char downgrade[DOWNGRADE_VERSION_MAX];
 
     struct flush {
@@ -65,6 +67,12 @@ void apply_downgrade(struct state *s, const struct pb_downgrade_info_set_request
 
 MUST_USE enum rc alarms_restore(struct state *s, struct err *err);
 void alarms_fini(struct state *s);
+/* An entry that changes the members: decode, judge and apply. The answer is the proposer's to make,
+ * who knows names and client URLs. */
+MUST_USE enum rc member_dispatch(struct state *s, const struct raft_request *r,
+                                 struct state_reply *reply);
+MUST_USE enum rc members_restore(struct state *s, struct err *err);
+void members_fini(struct state *s);
 MUST_USE enum rc downgrade_restore(struct state *s, struct err *err);
 
 /* Something was applied: a batch is due within STATE_FLUSH_MS. */

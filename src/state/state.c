@@ -33,6 +33,7 @@ void state_free(struct state *s)
     lease_fini(s);
     kv_free(s->kv);
     alarms_fini(s);
+    members_fini(s);
     pending_fini(&s->pending);
     arena_fini(&s->arena);
     free(s);
@@ -56,6 +57,8 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
         rc = kv_restore(s->kv, &meta.marks, s->opt.verify, err);
     if (rc == RC_OK)
         rc = alarms_restore(s, err);
+    if (rc == RC_OK)
+        rc = members_restore(s, err);
     if (rc == RC_OK)
         rc = downgrade_restore(s, err);
     if (rc == RC_OK)
@@ -124,6 +127,11 @@ static void dispatch(struct state *s, const struct raft_request *r, struct state
         rc = wire_decode(&wire_alarm_request, r->body, &s->arena, &m.alarm);
         if (rc == RC_OK)
             apply_alarm(s, &m.alarm, reply);
+        break;
+    case RAFT_REQUEST_MEMBER_ADD:
+    case RAFT_REQUEST_MEMBER_UPDATE:
+    case RAFT_REQUEST_MEMBER_REMOVE:
+        rc = member_dispatch(s, r, reply);
         break;
     case RAFT_REQUEST_DOWNGRADE_INFO_SET:
         rc = wire_decode(&wire_downgrade_info_set_request, r->body, &s->arena, &m.downgrade);
@@ -247,6 +255,7 @@ uint64_t state_hash(struct state *s)
     uint64_t h = FNV_SEED;
     h ^= (uint64_t)kv_revision(s->kv) * 31 + (uint64_t)kv_compacted(s->kv);
     h ^= leases_hash(&s->leases);
+    h = members_hash(&s->members, h);
     enum rc rc = kv_each(s->kv, SLICE_LIT("\0"), SLICE_LIT("\0"), hash_one, &h);
     return rc == RC_OK ? auth_hash(s->auth, h) : 0;
 }

@@ -1,7 +1,7 @@
 /* state - the one replicated state machine.
  *
  * Committed entries (etcd's InternalRaftRequest, wire/raft_request.h) change keys, leases, users,
- * roles and alarms, and later members, here and nowhere else, deterministically. Changes gather and
+ * roles, alarms and members, here and nowhere else, deterministically. Changes gather and
  * go to storage in batches: one transaction holds them, the applied index with its term, the
  * configuration and the revision, always at the border between two entries (docs/ARCHITECTURE.md,
  * Storage).

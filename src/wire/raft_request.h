@@ -44,8 +44,11 @@ enum raft_request_field {
     RAFT_REQUEST_DOWNGRADE_INFO_SET = 1302,
     RAFT_REQUEST_DOWNGRADE_VERSION_TEST = 9900,
     /* moat's own, in a range that etcd does not use. */
-    RAFT_REQUEST_LEASE_EXPIRE = 20000,   /* the time of many leases is up */
-    RAFT_REQUEST_LEASE_REMAINING = 20001 /* etcd's checkpoint, as of an entry */
+    RAFT_REQUEST_LEASE_EXPIRE = 20000,    /* the time of many leases is up */
+    RAFT_REQUEST_LEASE_REMAINING = 20001, /* etcd's checkpoint, as of an entry */
+    RAFT_REQUEST_MEMBER_ADD = 20002,      /* a learner */
+    RAFT_REQUEST_MEMBER_UPDATE = 20003,   /* its peer URLs */
+    RAFT_REQUEST_MEMBER_REMOVE = 20004
 };
 
 struct raft_request {

@@ -50,7 +50,7 @@ const char *grpc_code_name(enum grpc_code code);
     X(WATCH_CANCELED, CANCELED, "etcdserver: watch canceled")                                      \
     X(MEMBER_EXIST, FAILED_PRECONDITION, "etcdserver: member ID already exist")                    \
     X(PEER_URL_EXIST, FAILED_PRECONDITION, "etcdserver: Peer URLs already exists")                 \
-    X(MEMBER_NOT_ENOUGH_STARTED, FAILED_PRECONDITION,                                              \
+    X(MEMBER_NOT_ENOUGH_STARTED, UNKNOWN, /* etcd has no code for it */                            \
       "etcdserver: re-configuration failed due to not enough started members")                     \
     X(MEMBER_BAD_URLS, INVALID_ARGUMENT, "etcdserver: given member URLs are invalid")              \
     X(MEMBER_NOT_FOUND, NOT_FOUND, "etcdserver: member not found")                                 \

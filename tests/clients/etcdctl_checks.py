@@ -327,7 +327,6 @@ def members(scratch):
 
 @test("member update gives a member another peer URL")
 def member_moves(scratch):
-    scratch.not_on("moat", "keeps the peer URLs that it was started with")
     server = scratch.server()
     member = ctl(server, "member", "list").split(",")[0]
     moved = f"http://127.0.0.1:{harness.free_port()}"

@@ -15,13 +15,13 @@ class Etcd:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.peer_url = peer_url
         self.data = scratch.sub(data)
-        self.log = scratch.sub(data + ".log")
+        self.log_path = scratch.sub(data + ".log")
         self.process = None
         self.program = peer(f"etcd-{version}/etcd")
         scratch.servers.append(self)  # is killed at the end
 
     def start(self):
-        with open(self.log, "ab") as log:
+        with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "--data-dir", self.data, "--listen-client-urls", self.url]
                 + ["--advertise-client-urls", self.url, "--listen-peer-urls", self.peer_url]
@@ -35,11 +35,11 @@ class Etcd:
         wait_for(self.up, 30, "etcd to start")
 
     def up(self):
-        check(self.process.poll() is None, "etcd ended:\n" + self.log_text())
+        check(self.process.poll() is None, "etcd ended:\n" + self.log())
         return run(["curl", "-sf", self.url + "/health"])[0] == 0
 
-    def log_text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as f:
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()[-2000:]
 
     def kill(self):

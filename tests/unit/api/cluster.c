@@ -1,4 +1,4 @@
-/* Status, member list and health say what is so. */
+/* Status, member list and health say what is so; members change as in etcd. */
 #include "lab.h"
 
 #include <setjmp.h>
@@ -59,7 +59,29 @@ static void the_member_list_is_this_member(void **state)
     lab_close(&l);
 }
 
-static void changes_are_answered_as_on_one_node(void **state)
+#define CALL(l, method, name, r) lab_call(l, "/etcdserverpb.Cluster/" method, &wire_##name, r)
+
+static void expect_urls(struct lab *l, uint64_t id, const char *first, size_t n)
+{
+    struct pb_member_list_response m;
+    const struct pb_member_list_request ask = {.linearizable = true};
+    lab_response(l, CALL(l, "MemberList", member_list_request, &ask), &wire_member_list_response,
+                 &m);
+    for (size_t i = 0; i < m.members_n; i++) {
+        if (i > 0)
+            assert_true(m.members[i - 1].id < m.members[i].id);
+        if (m.members[i].id != id)
+            continue;
+        assert_int_equal(m.members[i].peer_urls_n, n);
+        assert_true(slice_eq(m.members[i].peer_urls[0], slice_str(first)));
+        assert_int_equal(m.members[i].is_learner, id != LAB_MEMBER);
+        assert_int_equal(m.members[i].name.n, id == LAB_MEMBER ? 6 : 0);
+        return;
+    }
+    fail_msg("no member %llx", (unsigned long long)id);
+}
+
+static void one_voter_stays_one(void **state)
 {
     (void)state;
     struct lab l;
@@ -68,34 +90,92 @@ static void changes_are_answered_as_on_one_node(void **state)
     struct slice bad = SLICE_LIT("10.0.0.2:2380");
     struct pb_member_add_request add = {.peer_urls = &bad, .peer_urls_n = 1};
     lab_open(&l, NULL);
-#define CALL(method, name, r) lab_call(&l, "/etcdserverpb.Cluster/" method, &wire_##name, r)
-    caller_refused(CALL("MemberAdd", member_add_request, &add), GRPC_INVALID_ARGUMENT,
+    caller_refused(CALL(&l, "MemberAdd", member_add_request, &add), GRPC_INVALID_ARGUMENT,
                    "etcdserver: given member URLs are invalid");
     add.peer_urls_n = 0;
-    caller_refused(CALL("MemberAdd", member_add_request, &add), GRPC_INVALID_ARGUMENT,
+    caller_refused(CALL(&l, "MemberAdd", member_add_request, &add), GRPC_INVALID_ARGUMENT,
                    "etcdserver: given member URLs are invalid");
     add = (struct pb_member_add_request){.peer_urls = &own, .peer_urls_n = 1};
-    caller_refused(CALL("MemberAdd", member_add_request, &add), GRPC_FAILED_PRECONDITION,
+    caller_refused(CALL(&l, "MemberAdd", member_add_request, &add), GRPC_FAILED_PRECONDITION,
                    "etcdserver: Peer URLs already exists");
     add.peer_urls = &other;
-    struct caller_reply *r = CALL("MemberAdd", member_add_request, &add);
+    struct caller_reply *r = CALL(&l, "MemberAdd", member_add_request, &add);
     caller_refused(r, GRPC_UNAVAILABLE, "etcdserver: unhealthy cluster");
-    assert_non_null(strstr(r->explain, "one member"));
+    assert_non_null(strstr(r->explain, "one voter"));
     struct pb_member_remove_request gone = {.id = LAB_MEMBER};
-    caller_refused(CALL("MemberRemove", member_remove_request, &gone), GRPC_FAILED_PRECONDITION,
+    caller_refused(CALL(&l, "MemberRemove", member_remove_request, &gone), GRPC_UNKNOWN,
                    "etcdserver: re-configuration failed due to not enough started members");
     gone.id++;
-    caller_refused(CALL("MemberRemove", member_remove_request, &gone), GRPC_NOT_FOUND,
+    caller_refused(CALL(&l, "MemberRemove", member_remove_request, &gone), GRPC_NOT_FOUND,
                    "etcdserver: member not found");
     struct pb_member_promote_request promote = {.id = LAB_MEMBER};
-    caller_refused(CALL("MemberPromote", member_promote_request, &promote),
+    caller_refused(CALL(&l, "MemberPromote", member_promote_request, &promote),
                    GRPC_FAILED_PRECONDITION, "etcdserver: can only promote a learner member");
-    struct pb_member_update_request update = {LAB_MEMBER, &own, 1};
-    assert_int_equal(CALL("MemberUpdate", member_update_request, &update)->grpc_status, 0);
-    update.peer_urls = &other;
-    caller_refused(CALL("MemberUpdate", member_update_request, &update), GRPC_UNAVAILABLE,
-                   "etcdserver: unhealthy cluster");
-#undef CALL
+    promote.id++;
+    caller_refused(CALL(&l, "MemberPromote", member_promote_request, &promote), GRPC_NOT_FOUND,
+                   "etcdserver: member not found");
+    lab_close(&l);
+}
+
+static void peer_urls_change_and_the_id_stays(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct slice urls[65] = {SLICE_LIT("http://10.0.0.9:1"), SLICE_LIT("\"odd\"")};
+    struct pb_member_update_request update = {LAB_MEMBER, urls, 2};
+    struct pb_member_update_response out;
+    lab_open(&l, NULL);
+    lab_response(&l, CALL(&l, "MemberUpdate", member_update_request, &update),
+                 &wire_member_update_response, &out);
+    assert_int_equal(out.header->revision, 0);
+    assert_int_equal(out.members_n, 1);
+    expect_urls(&l, LAB_MEMBER, "http://10.0.0.9:1", 2);
+    update.id++;
+    caller_refused(CALL(&l, "MemberUpdate", member_update_request, &update), GRPC_NOT_FOUND,
+                   "etcdserver: member not found");
+    update = (struct pb_member_update_request){LAB_MEMBER, urls, ARRAY_LEN(urls)};
+    caller_refused(CALL(&l, "MemberUpdate", member_update_request, &update), GRPC_INVALID_ARGUMENT,
+                   "etcdserver: given member URLs are invalid");
+    expect_urls(&l, LAB_MEMBER, "http://10.0.0.9:1", 2);
+    lab_close(&l);
+}
+
+static void a_learner_comes_and_goes_without_a_vote(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct slice urls[] = {SLICE_LIT("http://10.0.0.3:2380"), SLICE_LIT("HTTP://10.0.0.2:2380")};
+    struct slice own = SLICE_LIT("http://10.0.0.1:2380");
+    struct pb_member_add_request add = {urls, 2, true};
+    struct pb_member_add_response out;
+    lab_open(&l, NULL);
+    lab_response(&l, CALL(&l, "MemberAdd", member_add_request, &add), &wire_member_add_response,
+                 &out);
+    assert_int_equal(out.members_n, 2);
+    uint64_t id = out.member->id;
+    assert_true(out.member->is_learner);
+    expect_urls(&l, id, "http://10.0.0.2:2380", 2);
+    expect_urls(&l, LAB_MEMBER, "http://10.0.0.1:2380", 1);
+    assert_true(quorum_is_leader(l.quorum));
+    lab_put(&l, "k", "v");
+    assert_int_equal(lab_count(&l), 1);
+    caller_refused(CALL(&l, "MemberAdd", member_add_request, &add), GRPC_FAILED_PRECONDITION,
+                   "etcdserver: member ID already exist"); /* the second has not passed */
+    struct pb_member_promote_request promote = {.id = id};
+    caller_refused(CALL(&l, "MemberPromote", member_promote_request, &promote),
+                   GRPC_FAILED_PRECONDITION,
+                   "etcdserver: can only promote a learner member which is in sync with leader");
+    struct pb_member_update_request update = {id, &own, 1};
+    caller_refused(CALL(&l, "MemberUpdate", member_update_request, &update),
+                   GRPC_FAILED_PRECONDITION, "etcdserver: Peer URLs already exists");
+    urls[0] = SLICE_LIT("http://10.0.0.4:2380");
+    add.peer_urls_n = 1;
+    caller_refused(CALL(&l, "MemberAdd", member_add_request, &add), GRPC_FAILED_PRECONDITION,
+                   "etcdserver: too many learner members in cluster");
+    struct pb_member_remove_request gone = {.id = id};
+    assert_int_equal(CALL(&l, "MemberRemove", member_remove_request, &gone)->grpc_status, 0);
+    caller_refused(CALL(&l, "MemberRemove", member_remove_request, &gone), GRPC_NOT_FOUND,
+                   "etcdserver: member not found");
     lab_close(&l);
 }
 
@@ -126,7 +206,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_says_how_far_it_is),
         cmocka_unit_test(the_member_list_is_this_member),
-        cmocka_unit_test(changes_are_answered_as_on_one_node),
+        cmocka_unit_test(one_voter_stays_one),
+        cmocka_unit_test(peer_urls_change_and_the_id_stays),
+        cmocka_unit_test(a_learner_comes_and_goes_without_a_vote),
         cmocka_unit_test(health_follows_the_lead),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

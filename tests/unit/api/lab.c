@@ -156,6 +156,7 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .jwt = opt->jwt,
         .bcrypt_cost = 4,
         .member_list = opt->member_list,
+        .max_learners = 1,
         .random = no_random});
     api_attach(l->api, l->state, l->quorum);
 }

@@ -106,11 +106,77 @@ static void the_hash_leaves_out_what_differs_between_members(void **state)
     lab_close(&l);
 }
 
+struct picked {
+    struct buf text;
+    bool wanted;
+};
+
+static void begin(void *arg, struct slice bucket)
+{
+    struct picked *p = arg;
+    p->wanted = slice_eq(bucket, SLICE_LIT("members"));
+}
+
+static bool row(void *arg, struct slice key, struct slice value)
+{
+    struct picked *p = arg;
+    if (p->wanted || slice_eq(key, SLICE_LIT("confState"))) {
+        buf_append_slice(&p->text, key);
+        buf_append_u8(&p->text, '=');
+        buf_append_slice(&p->text, value);
+        buf_append_u8(&p->text, '\n');
+    }
+    return true;
+}
+
+static void end(void *arg)
+{
+    (void)arg;
+}
+
+static void expect_members(struct lab *l, const char *wanted)
+{
+    struct picked p = {0};
+    const struct snapshot_sink sink = {&p, begin, row, end};
+    l->source.view = l->storage->ops->view_open(l->storage);
+    assert_int_equal(snapshot_rows(&l->source, &sink), RC_OK);
+    l->storage->ops->view_close(l->source.view);
+    buf_append_u8(&p.text, 0);
+    assert_string_equal((const char *)p.text.p, wanted);
+    buf_fini(&p.text);
+}
+
+/* In the order of the keys' text, which is not that of the IDs. */
+static void stored_members_stand_beside_this_one(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l);
+    lab_store(&l, TABLE_MEMBER, SLICE_LIT("\0\0\0\0\0\0\0\x0c"),
+              SLICE_LIT("\x08\x0c\x1a\x03x\"y\x1a\x01z\x28\x01"));
+    expect_members(&l, "beef={\"id\":48879,\"peerURLs\":[\"http://h:1\"],\"name\":\"one\","
+                       "\"clientURLs\":[\"http://h:2\",\"http://h:3\"]}\n"
+                       "c={\"id\":12,\"peerURLs\":[\"x\\\"y\",\"z\"],\"isLearner\":true}\n"
+                       "confState={\"voters\":[48879],\"learners\":[12],\"auto_leave\":false}\n");
+    lab_store(&l, TABLE_MEMBER, SLICE_LIT("\0\0\0\0\0\0\xbe\xef"),
+              SLICE_LIT("\x08\xef\xfd\x02\x1a\x0ahttp://n:1"));
+    expect_members(&l, "beef={\"id\":48879,\"peerURLs\":[\"http://n:1\"],\"name\":\"one\","
+                       "\"clientURLs\":[\"http://h:2\",\"http://h:3\"]}\n"
+                       "c={\"id\":12,\"peerURLs\":[\"x\\\"y\",\"z\"],\"isLearner\":true}\n"
+                       "confState={\"voters\":[48879],\"learners\":[12],\"auto_leave\":false}\n");
+    lab_store(&l, TABLE_MEMBER, SLICE_LIT("\0\0\0\0\0\0\0\x0d"), SLICE_LIT("\x08"));
+    struct buf out = {0};
+    assert_int_equal(lab_rows(&l, &out), RC_CORRUPT);
+    buf_fini(&out);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_etcds),
         cmocka_unit_test(damage_is_told),
+        cmocka_unit_test(stored_members_stand_beside_this_one),
         cmocka_unit_test(the_hash_leaves_out_what_differs_between_members),
     };
     return cmocka_run_group_tests_name("snapshot/rows", tests, NULL, NULL);

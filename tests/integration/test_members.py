@@ -1,0 +1,180 @@
+"""Members beside a real etcd: what etcdctl prints of changes, and what stays of them."""
+
+import hashlib
+import json
+import re
+import time
+
+from etcd import Ctl, Etcd
+from harness import check, free_port, has, plain_environment, run, same, test
+
+A, B, C, D = (f"http://127.0.0.1:{port}" for port in range(1, 5))
+
+# {own} and {learner} are the members' IDs. Both servers run these from the top.
+SCRIPT = """
+member update {own} --peer-urls A
+member list
+member update {own} --peer-urls B,A -w json
+member list -w table
+member list -w json
+member list -w fields
+member update abc --peer-urls C
+member update {own} --peer-urls nonsense
+member list
+member update {own} --peer-urls A
+member add two --peer-urls A
+member add two --peer-urls C,A --learner
+member add two --peer-urls nonsense --learner
+member add two --learner
+member promote {own}
+member promote abc
+member remove abc
+member remove {own}
+member add two --peer-urls C,B --learner
+member list
+member list -w table
+member list -w json
+member list -w fields
+member add three --peer-urls D --learner
+member add three --peer-urls C --learner
+member update {own} --peer-urls C
+member promote {learner}
+member remove {own}
+endpoint health
+put a 1
+get a
+member remove {learner}
+member remove {learner}
+member list
+member add two --peer-urls C,D --learner -w json
+member remove {learner} -w json
+"""
+
+# etcd 3.4 makes a voter of a learner whose URLs are changed.
+SCRIPT_37 = """
+member add two --peer-urls C,B --learner
+member update {learner} --peer-urls A
+member update {learner} --peer-urls D
+member list -w json
+member remove {learner}
+"""
+
+
+class Side:
+    """One server and the etcdctl that talks to it; remembers the members' IDs."""
+
+    def __init__(self, url, version):
+        self.url = url
+        self.ctl = Ctl(url, version)
+        self.own = f"{self.members()[0]['ID']:x}"
+        self.learner = "123456789abcdef"
+
+    def members(self):
+        return self.ctl.json("member", "list")["members"]
+
+    def __call__(self, line):
+        line = line.format(own=self.own, learner=self.learner)
+        line = re.sub(r"\b[ABCD]\b", lambda m: {"A": A, "B": B, "C": C, "D": D}[m[0]], line)
+        status, out, err = self.ctl.run(*line.split())
+        learner = next((m["ID"] for m in self.members() if m.get("isLearner")), None)
+        self.learner = f"{learner:x}" if learner else self.learner
+        text = out.decode() + err.decode().strip().splitlines()[-1] if err else out.decode()
+        return status, self.normal(text)
+
+    def normal(self, text):
+        text = text.replace(self.url, "URL").replace(self.learner, "LEARNER")
+        text = text.replace(str(int(self.learner, 16)), "0")
+        text = re.sub(r"took = \S+", "took", text)
+        text = re.sub(r'("raft_term":|"RaftTerm" : )\d+', r"\g<1>0", text)
+        text = re.sub(r"[ ─-]+", " ", text)  # the width of a table, and of an ID
+        lines = [line for line in text.splitlines() if '"level"' not in line]
+        # IDs decide the order, and a learner's is any.
+        return sorted(lines) if not text.startswith("{") else order(json.loads(lines[0]))
+
+
+def order(answer):
+    answer["members"] = sorted(answer.get("members", []), key=json.dumps)
+    return answer
+
+
+def pair(scratch, version):
+    """A moat and an etcd with equal IDs."""
+    peer_url = f"http://127.0.0.1:{free_port()}"
+    etcd = Etcd(scratch, version, "etcd", peer_url)
+    etcd.start()
+    moat = scratch.server(
+        *["--initial-advertise-peer-urls", peer_url, "--initial-cluster", f"default={peer_url}"]
+    )
+    moat.start()
+    return moat, Side(moat.url, version), Side(etcd.url, version)
+
+
+def compare(scratch, version, script):
+    _, ours, theirs = pair(scratch, version)
+    lines = [line for line in script.splitlines() if line]
+    for line in lines:
+        same(ours(line), theirs(line), line)
+    return f"{len(lines)} commands"
+
+
+@test("members change as in etcd 3.4, as etcdctl 3.4 prints it")
+def members_34(scratch):
+    return compare(scratch, "3.4", SCRIPT)
+
+
+@test("members change as in etcd 3.7, as etcdctl 3.7 prints it")
+def members_37(scratch):
+    return compare(scratch, "3.7", SCRIPT + SCRIPT_37)
+
+
+@test("a learner's ID is etcd's: of its URLs and the second")
+def learner_id(scratch):
+    server = scratch.server("--max-learners", "2")
+    server.start()
+    ctl = Ctl(server.url)
+    for urls in ([A], [C, B]):
+        begun = int(time.time())
+        found = ctl.json("member", "add", "x", "--learner", "--peer-urls", ",".join(urls))
+        text = "".join(sorted(urls))
+        possible = [
+            int.from_bytes(hashlib.sha1(f"{text}{second}".encode()).digest()[:8], "big")
+            for second in range(begun, int(time.time()) + 1)
+        ]
+        check(found["member"]["ID"] in possible, found)
+    has(ctl.refused("member", "add", "x", "--learner", "--peer-urls", D), "too many learner")
+
+
+def peer_members(server):
+    status, out, _ = run(["curl", "-sf", server.peer_url + "/members"], env=plain_environment())
+    same(status, 0)
+    return json.loads(out)
+
+
+@test("changed members outlast a kill, and stand in snapshots and on the peer URL")
+def members_stay(scratch):
+    server = scratch.server()
+    server.start()
+    ctl = Ctl(server.url)
+    own = ctl.json("member", "list")["members"][0]["ID"]
+    ctl("member", "update", f"{own:x}", "--peer-urls", 'http://"odd":1,' + A)
+    learner = ctl.json("member", "add", "x", "--learner", "--peer-urls", B)["member"]["ID"]
+    wanted = sorted([(own, ['http://"odd":1', A], False), (learner, [B], True)])
+
+    def listed(members):
+        return [(m.get("ID") or m["id"], m["peerURLs"], m.get("isLearner", False)) for m in members]
+
+    for _ in range(2):
+        same(listed(ctl.json("member", "list")["members"]), wanted)
+        same(listed(peer_members(server)), wanted)
+        server.kill()
+        server.start()
+    snapshot = scratch.sub("snapshot")
+    ctl("snapshot", "save", snapshot)
+    with open(snapshot, "rb") as f:
+        data = f.read()
+    check(b'%x{"id":%d,"peerURLs":["%s"],"isLearner":true}' % (learner, learner, B.encode()) in data)
+    check(b'"learners":[%d]' % learner in data, "no learner in the snapshot's ConfState")
+    ctl("member", "remove", f"{learner:x}")
+    server.kill()
+    server.start()
+    same(listed(peer_members(server)), [m for m in wanted if m[0] == own])
