@@ -39,7 +39,7 @@ static void append_quoted(struct buf *out, struct slice s)
 
 static void append_keys(struct buf *out, const struct auth_denial *why)
 {
-    bool open = why->range_end.n == 1 && why->range_end.p[0] == 0;
+    bool open = kv_range_is_open(why->range_end);
     append_quoted(out, why->key);
     if (open) {
         buf_append_str(out, " and all keys after it");
@@ -197,7 +197,6 @@ static const struct method_rule {
     {"/etcdserverpb.KV/DeleteRange", OPEN},
     {"/etcdserverpb.KV/Put", OPEN},
     {"/etcdserverpb.KV/Range", OPEN},
-    {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/RangeStream", OPEN},
     {"/etcdserverpb.KV/Txn", OPEN},
     {"/etcdserverpb.Lease/LeaseGrant", LOGIN},

@@ -163,6 +163,15 @@ size_t api_reply_room(const struct api *a)
     return !budget || left > STATE_REPLY_BYTES_MAX ? STATE_REPLY_BYTES_MAX : (size_t)left;
 }
 
+bool api_has_room(struct api *a, struct rpc_call *call, size_t bytes)
+{
+    struct state_reply none = {.too_large = true};
+    if (bytes <= API_WHOLE_BYTES_MAX || bytes <= api_reply_room(a))
+        return true;
+    api_refuse_reply(a, call, &none);
+    return false;
+}
+
 void api_refuse_reply(struct api *a, struct rpc_call *call, struct state_reply *reply)
 {
     buf_fini(&reply->body);

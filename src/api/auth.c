@@ -70,10 +70,25 @@ static void read_now(struct api *a, struct rpc_call *call, void *request)
     struct state_reply reply = {.raft_term = quorum_term(a->quorum)};
     rpc_body_begin(&reply.body);
     state_read_auth(a->state, r->field, r->request, &reply);
-    if (reply.error == ETCD_OK)
+    if (reply.error != ETCD_OK)
+        api_refuse_reply(a, call, &reply);
+    else if (api_has_room(a, call, reply.body.n))
         rpc_reply(call, &reply.body);
     else
-        api_refuse_reply(a, call, &reply);
+        buf_fini(&reply.body);
+}
+
+/* They are kept in memory, and no quota counts them. */
+static bool has_room(struct api *a, struct rpc_call *call, uint32_t field)
+{
+    bool grows = field == RAFT_REQUEST_AUTH_USER_ADD || field == RAFT_REQUEST_AUTH_ROLE_ADD ||
+                 field == RAFT_REQUEST_AUTH_USER_GRANT_ROLE ||
+                 field == RAFT_REQUEST_AUTH_ROLE_GRANT_PERMISSION;
+    if (!grows || auth_bytes(state_auth(a->state)) < API_AUTH_BYTES_MAX)
+        return true;
+    rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
+                  "users and roles fill the memory that they may take: delete some");
+    return false;
 }
 
 void serve_auth(void *arg, struct rpc_call *call, struct slice message)
@@ -89,7 +104,8 @@ void serve_auth(void *arg, struct rpc_call *call, struct slice message)
     if (!api_decode(call, m->message, message, &any))
         return;
     if (!m->reads) {
-        api_propose(arg, call, m->field, message, 0);
+        if (has_room(arg, call, m->field))
+            api_propose(arg, call, m->field, message, 0);
         return;
     }
     struct auth_read *r = arena_alloc(&call->arena, sizeof(*r));
@@ -230,9 +246,28 @@ static void password_hashed(struct pool_work *w)
     pool_work_free(w);
 }
 
+/* Asked before the pool works for him, and not only when the entry is made: hashing takes long. A
+ * password that is too long is nobody's secret, and etcd says so first. */
+static bool may_set_passwords(struct api *a, struct rpc_call *call, struct slice password)
+{
+    static const struct slice none = {0};
+    struct auth_denial why = {0};
+    struct auth_who who;
+    if (password.n > PASSWORD_BYTES_MAX)
+        return true;
+    enum etcd_error e = access_who(a, call, &who);
+    if (e == ETCD_OK)
+        e = auth_may(state_auth(a->state), &who, AUTH_ROOT, none, none, &why);
+    if (e != ETCD_OK)
+        access_refuse(a, call, e, &why);
+    return e == ETCD_OK;
+}
+
 static void take_password(struct api *a, struct rpc_call *call, uint32_t field, struct slice name,
                           struct slice password)
 {
+    if (!may_set_passwords(a, call, password))
+        return;
     struct pool_work *w = pool_work_new(a, call, name, password);
     if (!w)
         return;
@@ -245,7 +280,8 @@ void serve_user_add(void *arg, struct rpc_call *call, struct slice message)
 {
     struct api *a = arg;
     struct pb_auth_user_add_request r;
-    if (!api_decode(call, &wire_auth_user_add_request, message, &r))
+    if (!api_decode(call, &wire_auth_user_add_request, message, &r) ||
+        !has_room(a, call, RAFT_REQUEST_AUTH_USER_ADD))
         return;
     if (!r.options || !r.options->no_password) {
         take_password(a, call, RAFT_REQUEST_AUTH_USER_ADD, r.name, r.password);

@@ -6,6 +6,8 @@
 #define PATH_RANGE "/etcdserverpb.KV/Range"
 #define PATH_TXN   "/etcdserverpb.KV/Txn"
 
+#define NAME_COPIES 5u /* that a contest holds: prefix, its end, and keys that are listened for */
+
 void contest_prefix(struct slice name, struct buf *prefix, struct buf *end)
 {
     buf_append_slice(prefix, name);
@@ -257,6 +259,7 @@ void contest_begin(struct contest *c)
 {
     const struct pb_lease_grant_request session = {.ttl = CONTEST_SESSION_TTL};
     c->errand.done = on_answer;
+    api_charge(c->api, &c->charged, sizeof(*c) + NAME_COPIES * c->name.n);
     contest_prefix(c->name, &c->prefix, &c->prefix_end);
     if (c->lease == 0)
         ask(c, PATH_GRANT, &wire_lease_grant_request, &session, granted);
@@ -268,6 +271,7 @@ void contest_end(struct contest *c)
 {
     errand_cancel(&c->errand);
     stop_listening(c);
+    api_charge(c->api, &c->charged, 0);
     buf_fini(&c->key);
     buf_fini(&c->prefix);
     buf_fini(&c->prefix_end);

@@ -32,6 +32,7 @@ struct contest {
     void (*step)(struct contest *c, struct slice message);
     struct buf prefix;
     struct buf prefix_end;
+    size_t charged;         /* bytes counted in the budget */
     struct listener before; /* our predecessor's key */
     struct listener own;
 };

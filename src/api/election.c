@@ -213,6 +213,8 @@ struct observer {
     struct buf prefix;
     struct buf end;
     struct buf leader; /* its key; empty: there is none */
+    size_t charged;    /* bytes counted in the budget */
+    int64_t shown;     /* as of this revision: a range may run ahead of what the listener hears */
     bool behind;       /* the client takes no more; what is newest is asked for when it does */
 };
 
@@ -220,6 +222,7 @@ static void forget(struct observer *o)
 {
     errand_cancel(&o->errand);
     listener_end(&o->listener);
+    api_charge(o->api, &o->charged, 0);
     buf_fini(&o->prefix);
     buf_fini(&o->end);
     buf_fini(&o->leader);
@@ -234,6 +237,7 @@ static void show(struct observer *o, struct pb_response_header header,
     struct buf body = {0};
     buf_clear(&o->leader);
     buf_append_slice(&o->leader, kv.key);
+    o->shown = header.revision;
     rpc_body_begin(&body);
     wire_encode(&wire_leader_response, &out, &body);
     rpc_send(o->call, &body);
@@ -252,7 +256,8 @@ static void on_change(struct listener *l, const struct change *change)
     struct arena a = {0};
     struct pb_key_value pair;
     bool of_leader = slice_eq(change->key, buf_slice(&o->leader));
-    if (o->errand.call || o->behind || (o->leader.n > 0 && !of_leader))
+    if (o->errand.call || o->behind || (o->leader.n > 0 && !of_leader) ||
+        change->rev.main <= o->shown)
         return;
     if (change->deleted) {
         buf_clear(&o->leader);
@@ -295,6 +300,8 @@ void serve_observe(void *arg, struct rpc_call *call, struct slice message)
     o->errand.done = first_seen;
     o->listener.changed = on_change;
     contest_prefix(r.name, &o->prefix, &o->end);
+    api_charge(a, &o->charged, sizeof(*o) + 2 * (o->prefix.n + o->end.n)); /* the listener's, too */
+    rpc_message_done(call);
     call->user = o;
     listener_begin(&o->listener, state_kv(a->state), buf_slice(&o->prefix), buf_slice(&o->end));
     look(o);

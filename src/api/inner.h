@@ -70,6 +70,15 @@ MUST_USE bool api_decode(struct rpc_call *call, const struct wire_message *m, st
 
 /* Bytes of pairs that an answer which is built at once may hold now. */
 size_t api_reply_room(const struct api *a);
+/* Count so many bytes in the budget of what waits; *charged says how many are counted already. */
+static inline void api_charge(struct api *a, size_t *charged, size_t bytes)
+{
+    if (a->opt.budget)
+        a->opt.budget->used += bytes - *charged;
+    *charged = bytes;
+}
+/* May an answer of so many bytes be built? Small ones always; else the call was refused. */
+MUST_USE bool api_has_room(struct api *a, struct rpc_call *call, size_t bytes);
 /* Answer with a reply's error, or that it is too large. */
 void api_refuse_reply(struct api *a, struct rpc_call *call, struct state_reply *reply);
 
@@ -106,8 +115,9 @@ void lock_refuse(struct rpc_call *call, const char *text);
 
 /* Leases begin to end: this member leads. */
 void lease_lead(struct api *a);
-/* Why the quota is used up, and by which prefixes; valid until the next call. */
-const char *api_explain_space(struct api *a);
+/* Why the quota is used up, and by which prefixes, if the caller may read everything; valid until
+ * the next call. */
+const char *api_explain_space(struct api *a, struct rpc_call *call);
 /* What the cluster calls its version: "3.7.0", or the target of a downgrade. */
 const char *api_cluster_version(const struct api *a);
 

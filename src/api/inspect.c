@@ -11,7 +11,8 @@
 #define QUOTA_USED_UP  "the quota (--quota-backend-bytes) is used up: delete keys and compact"
 #define GROUPS_DEFAULT 1000
 #define TOP_DEFAULT    10
-#define TOP_MAX        100u /* of each list */
+#define TOP_KEY_MAX    1024u /* bytes shown of a watcher's key and range_end */
+#define TOP_MAX        100u  /* of each list */
 #define EXPLAIN_GROUPS 3u
 #define EXPLAIN_PREFIX 64 /* bytes shown of a prefix */
 #define EXPLAIN_NS     NS_PER_S
@@ -107,8 +108,12 @@ static void find_slow(struct api *a, struct arena *arena, size_t max, struct pb_
     out->watchers_slow = (int64_t)stats.slow;
     out->slow_n = watch_slowest(state_kv(a->state), slowest, max);
     out->slow = arena_zalloc(arena, out->slow_n * sizeof(*out->slow));
-    for (size_t i = 0; i < out->slow_n; i++)
-        watch_describe(slowest[i], &out->slow[i]);
+    for (size_t i = 0; i < out->slow_n; i++) {
+        struct pb_slow_watcher *w = &out->slow[i];
+        watch_describe(slowest[i], w);
+        w->key.n = w->key.n < TOP_KEY_MAX ? w->key.n : TOP_KEY_MAX;
+        w->range_end.n = w->range_end.n < TOP_KEY_MAX ? w->range_end.n : TOP_KEY_MAX;
+    }
 }
 
 static void find_biggest(struct api *a, struct arena *arena, size_t max,
@@ -163,6 +168,8 @@ static void list_largest(const struct usage *u, struct buf *out)
 {
     bool direct = u->n == 0 || u->direct.bytes > u->groups[0].weight.bytes;
     size_t listed = direct;
+    if (u->total.revisions == 0)
+        return;
     buf_append_str(out, "; what takes most: ");
     if (direct)
         list_one(u->prefix.n ? "directly below " : "keys without a /", buf_slice(&u->prefix),
@@ -175,9 +182,19 @@ static void list_largest(const struct usage *u, struct buf *out)
     }
 }
 
-const char *api_explain_space(struct api *a)
+/* Unlike may_see, without a word about it. */
+static bool may_see_all(struct api *a, struct rpc_call *call)
 {
-    if (auth_is_enabled(state_auth(a->state))) /* not everybody may know the prefixes */
+    static const struct slice zero = SLICE_INIT("\0");
+    struct auth_denial why = {0};
+    struct auth_who who;
+    return access_who(a, call, &who) == ETCD_OK &&
+           auth_may(state_auth(a->state), &who, AUTH_READ, zero, zero, &why) == ETCD_OK;
+}
+
+const char *api_explain_space(struct api *a, struct rpc_call *call)
+{
+    if (!may_see_all(a, call))
         return QUOTA_USED_UP;
     uint64_t now = env_now_ns(a->opt.env);
     if (a->space.text.n > 0 && now - a->space.told_ns < EXPLAIN_NS)

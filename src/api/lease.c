@@ -68,15 +68,6 @@ void serve_lease_revoke(void *arg, struct rpc_call *call, struct slice message)
 
 /* ---- Time to live, list ---- */
 
-static bool has_room(struct api *a, struct rpc_call *call, size_t bytes)
-{
-    struct state_reply none = {.too_large = true};
-    if (bytes <= api_reply_room(a))
-        return true;
-    api_refuse_reply(a, call, &none);
-    return false;
-}
-
 static void time_to_live_now(struct api *a, struct rpc_call *call, void *request)
 {
     const struct pb_lease_time_to_live_request *r = request;
@@ -96,7 +87,7 @@ static void time_to_live_now(struct api *a, struct rpc_call *call, void *request
         out.keys = lease_keys(l, &call->arena);
         out.keys_n = l->key_n;
     }
-    if (has_room(a, call, wire_encoded_len(&wire_lease_time_to_live_response, &out)))
+    if (api_has_room(a, call, wire_encoded_len(&wire_lease_time_to_live_response, &out)))
         api_reply(call, &wire_lease_time_to_live_response, &out);
 }
 
@@ -154,7 +145,7 @@ void serve_lease_leases(void *arg, struct rpc_call *call, struct slice message)
     struct pb_response_header header = api_header(a);
     struct pb_lease_leases_response out = {.header = &header, .leases_n = leases_count(all)};
     out.leases = list_by_end(all, &call->arena);
-    if (has_room(a, call, wire_encoded_len(&wire_lease_leases_response, &out)))
+    if (api_has_room(a, call, wire_encoded_len(&wire_lease_leases_response, &out)))
         api_reply(call, &wire_lease_leases_response, &out);
 }
 

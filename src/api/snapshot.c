@@ -33,7 +33,8 @@ struct view_call {
     uint32_t hash;
     struct spool spool;
     struct digest *digest;
-    uint64_t at; /* read and sent up to here */
+    uint64_t at;        /* read and sent up to here */
+    struct timer stall; /* of waiting until the client takes what was read */
     struct buf piece;
 };
 
@@ -41,6 +42,7 @@ static void free_view(struct view_call *v)
 {
     must(!v->busy);
     list_remove(&v->link);
+    timer_stop(v->api->opt.env->timers, &v->stall);
     v->api->views_n--;
     digest_abandon(v->digest);
     spool_close(&v->spool);
@@ -115,6 +117,15 @@ static void send_blob(struct view_call *v, struct slice blob, uint64_t remaining
     rpc_send(v->call, &body);
 }
 
+/* A client that reads nothing holds one of few places, and a file as large as the store. */
+static void stalled(struct timer *t)
+{
+    struct view_call *v = CONTAINER_OF(t, struct view_call, stall);
+    log_debug(v->api->opt.env->log, "api.slow_snapshot", "sent", U64(v->at));
+    rpc_fail_etcd(v->call, ETCD_TIMEOUT, "the snapshot was read too slowly");
+    free_view(v);
+}
+
 static void send_more(struct view_call *v);
 
 static void piece_read(struct job *job)
@@ -137,10 +148,13 @@ static void piece_read(struct job *job)
     v->busy = false; /* only now: the piece was needed */
     if (rpc_queued(v->call) < QUEUED_FEW)
         send_more(v);
+    else
+        env_after(v->api->opt.env, &v->stall, (uint64_t)API_VIEW_STALL_MS * NS_PER_MS);
 }
 
 static void send_more(struct view_call *v)
 {
+    timer_stop(v->api->opt.env->timers, &v->stall);
     if (v->at < v->spool.size) {
         submit(v, read_piece, piece_read);
         return;
@@ -203,6 +217,7 @@ static struct view_call *new_view(struct api *a, struct rpc_call *call)
     struct view_call *v = mem_zalloc(sizeof(*v));
     v->api = a;
     v->call = call;
+    v->stall.fire = stalled;
     v->index = state_applied(a->state);
     v->begun_ns = env_now_ns(a->opt.env);
     snprintf(v->version, sizeof(v->version), "%s", api_cluster_version(a));

@@ -1,5 +1,6 @@
 #include "api/tokens.h"
 
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "base/secret.h"
 #include "pki/jwt.h"
@@ -19,9 +20,7 @@ static void drop(struct kept_token *k)
 
 static struct kept_token *place_of(struct api *a, struct slice token)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < token.n; i++)
-        h = (h ^ token.p[i]) * 0x100000001b3u; /* FNV-1a */
+    uint64_t h = fnv_hash(FNV_SEED, token);
     if (!a->kept_tokens)
         a->kept_tokens = mem_calloc(TOKENS_KEPT, sizeof(*a->kept_tokens));
     return &a->kept_tokens[(h ^ h >> 32) & (TOKENS_KEPT - 1)];

@@ -31,8 +31,11 @@ struct watch_stream {
     size_t n;
     size_t cap;
     int64_t next_id;
+    int64_t current_at;         /* the revision at which all were found current; 0: none was */
+    const struct watch *behind; /* the one found not to be; NULL: none was */
     struct timer progress;
     struct timer retry; /* watches were stopped, and no drained will come */
+    bool stopped;       /* some watch wanted no events: they are to go on */
     uint64_t interval_ns;
 };
 
@@ -123,6 +126,7 @@ static bool wants(struct watcher *watcher)
         max = budget->used > budget->max ? 0 : API_WATCH_QUEUE_MIN;
     if (rpc_queued(s->call) <= max)
         return true;
+    s->stopped = true;
     if (max == 0 && !timer_active(&s->retry))
         env_after(s->api->opt.env, &s->retry, (uint64_t)RETRY_MS * NS_PER_MS);
     return false;
@@ -212,14 +216,6 @@ static bool is_taken(const struct watch_stream *s, int64_t id)
     return at < s->n && s->v[at]->id == id;
 }
 
-static void charge(struct watch *w, size_t bytes)
-{
-    struct http_budget *budget = w->stream->api->opt.budget;
-    if (budget)
-        budget->used += bytes - w->charged;
-    w->charged = bytes;
-}
-
 static struct watch *add(struct watch_stream *s, int64_t id)
 {
     struct watch *w = mem_zalloc(sizeof(*w));
@@ -231,6 +227,7 @@ static struct watch *add(struct watch_stream *s, int64_t id)
     memmove(s->v + at + 1, s->v + at, (s->n - at) * sizeof(struct watch *));
     s->v[at] = w;
     s->n++;
+    s->current_at = 0;
     w->stream = s;
     w->id = id;
     w->watcher.ops = &watcher_ops;
@@ -240,7 +237,7 @@ static struct watch *add(struct watch_stream *s, int64_t id)
 static void drop(struct watch *w)
 {
     watcher_close(&w->watcher);
-    charge(w, 0);
+    api_charge(w->stream->api, &w->charged, 0);
     free(w);
 }
 
@@ -272,7 +269,7 @@ static unsigned kind_of(const struct pb_watch_create_request *r)
 static const char *judge(struct watch_stream *s, const struct pb_watch_create_request *r,
                          char text[ERR_TEXT_MAX])
 {
-    bool open_end = r->range_end.n == 1 && r->range_end.p[0] == 0;
+    bool open_end = kv_range_is_open(r->range_end);
     if (r->start_revision < 0)
         return etcd_error_text(ETCD_COMPACTED);
     enum etcd_error e = access_to_keys(s->api, s->call, AUTH_READ, r->key, r->range_end);
@@ -308,7 +305,7 @@ static void create(struct watch_stream *s, struct pb_watch_create_request *r)
     w->start = r->start_revision;
     w->progress_notify = r->progress_notify;
     w->fragment = r->fragment;
-    charge(w, sizeof(*w) + sizeof(struct span) + r->key.n + r->range_end.n);
+    api_charge(s->api, &w->charged, sizeof(*w) + sizeof(struct span) + r->key.n + r->range_end.n);
     watcher_open(&w->watcher, state_kv(s->api->state), r->key, r->range_end, kind_of(r), w->start);
     send(s, &(struct pb_watch_response){.watch_id = id, .created = true});
 }
@@ -319,6 +316,8 @@ static void cancel(struct watch_stream *s, int64_t id)
     if (at == s->n || s->v[at]->id != id)
         return; /* etcd says nothing, too */
     drop(s->v[at]);
+    s->current_at = 0;
+    s->behind = NULL;
     s->n--;
     memmove(s->v + at, s->v + at + 1, (s->n - at) * sizeof(struct watch *));
     send(s, &(struct pb_watch_response){.watch_id = id, .canceled = true});
@@ -336,16 +335,30 @@ static bool is_over(const struct watch *w)
     return w->watcher.state == WATCHER_CLOSED;
 }
 
-/* The progress of all watches at once, if they are at one revision: the current one. */
-static void tell_progress(struct watch_stream *s)
+static bool are_current(struct watch_stream *s)
 {
     size_t alive = 0;
+    if (s->behind && !is_over(s->behind) && !is_current(s->behind))
+        return false;
     for (size_t i = 0; i < s->n; i++) {
-        if (!is_over(s->v[i]) && !is_current(s->v[i]))
-            return;
+        if (!is_over(s->v[i]) && !is_current(s->v[i])) {
+            s->behind = s->v[i];
+            return false;
+        }
         alive += !is_over(s->v[i]);
     }
-    if (alive > 0)
+    return alive > 0;
+}
+
+/* The progress of all watches at once, if they are at one revision: the current one. There may be
+ * 100,000 of them, and thousands of these requests at once: what was found counts until a change,
+ * or another watch, can have put one behind. */
+static void tell_progress(struct watch_stream *s)
+{
+    int64_t revision = kv_revision(state_kv(s->api->state));
+    if (s->current_at != revision && are_current(s))
+        s->current_at = revision;
+    if (s->current_at == revision)
         send(s, &(struct pb_watch_response){.watch_id = NO_WATCH});
 }
 
@@ -366,6 +379,9 @@ static void progress_due(struct timer *t)
 
 static void go_on(struct watch_stream *s)
 {
+    if (!s->stopped)
+        return;
+    s->stopped = false;
     for (size_t i = 0; i < s->n; i++)
         watcher_go_on(&s->v[i]->watcher);
 }

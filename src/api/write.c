@@ -114,8 +114,8 @@ static void raise_no_space(struct api *a)
 }
 
 /* Why a request cannot be proposed now. */
-static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_bytes,
-                               const char **explain)
+static enum etcd_error refusal(struct api *a, struct rpc_call *call, size_t entry_bytes,
+                               size_t new_bytes, const char **explain)
 {
     if (entry_bytes > a->opt.request_bytes_max) {
         *explain = "larger than --max-request-bytes";
@@ -131,12 +131,12 @@ static enum etcd_error refusal(struct api *a, size_t entry_bytes, size_t new_byt
     }
     if (new_bytes > 0 && state_has_alarm(a->state, PB_ALARM_TYPE_NOSPACE)) {
         a->next_alarm_ns = 0; /* the one proposed is there: disarmed, it may be raised at once */
-        *explain = api_explain_space(a);
+        *explain = api_explain_space(a, call);
         return ETCD_NO_SPACE;
     }
     if (new_bytes > 0 && state_over_quota(a->state, new_bytes)) {
         raise_no_space(a);
-        *explain = api_explain_space(a);
+        *explain = api_explain_space(a, call);
         return ETCD_NO_SPACE;
     }
     /* While one waits that was given up already, the log does not move: more would only pile up. */
@@ -205,7 +205,7 @@ void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct sl
     }
     struct write *w = make_write(a, call, &who, field, request);
     w->new_bytes = new_bytes;
-    e = refusal(a, w->waiter.entry.n, new_bytes, &explain);
+    e = refusal(a, call, w->waiter.entry.n, new_bytes, &explain);
     if (e != ETCD_OK) {
         refuse_waiting(&w->waiter, e, explain);
         return;
@@ -227,7 +227,7 @@ void api_propose_then(struct api *a, struct rpc_call *call, uint32_t field, stru
     const char *explain = NULL;
     w->then = then;
     w->arg = arg;
-    enum etcd_error e = refusal(a, w->waiter.entry.n, 0, &explain);
+    enum etcd_error e = refusal(a, call, w->waiter.entry.n, 0, &explain);
     if (e != ETCD_OK)
         refuse_waiting(&w->waiter, e, explain);
     else
@@ -242,7 +242,7 @@ enum etcd_error api_propose_own(struct api *a, uint32_t field, struct slice requ
     const char *explain = NULL;
     raft_request_begin(entry, ++a->next_id);
     raft_request_embed(entry, field, request);
-    enum etcd_error e = refusal(a, 0, 0, &explain);
+    enum etcd_error e = refusal(a, NULL, 0, 0, &explain);
     if (e == ETCD_OK && !waiting_may_pass(&a->waiting, entry->n, load_of(a)))
         e = ETCD_REQUEST_TOO_MANY_REQUESTS;
     if (e != ETCD_OK) {
@@ -271,7 +271,7 @@ void api_turn(struct api *a)
     for (struct waiter *next; (next = waiting_next(&a->waiting, load_of(a)));) {
         struct write *w = CONTAINER_OF(next, struct write, waiter);
         const char *explain = NULL;
-        enum etcd_error e = refusal(a, next->entry.n, w->new_bytes, &explain);
+        enum etcd_error e = refusal(a, w->call, next->entry.n, w->new_bytes, &explain);
         if (e != ETCD_OK || rpc_gone(w->call))
             refuse_waiting(next, e, explain);
         else

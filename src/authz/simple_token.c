@@ -1,5 +1,6 @@
 #include "authz/simple_token.h"
 
+#include "base/fnv.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -54,9 +55,7 @@ void simple_tokens_free(struct simple_tokens *t)
  * whoever guesses nothing but his own time. */
 static uint64_t hash_of(const struct simple_tokens *t, struct slice text)
 {
-    uint64_t h = t->seed;
-    for (size_t i = 0; i < text.n; i++)
-        h = (h ^ text.p[i]) * 0x100000001b3u;
+    uint64_t h = fnv_hash(t->seed, text);
     return h ^ h >> 32;
 }
 

@@ -25,6 +25,7 @@ void blob_release(struct blob *b)
     if (!b || --b->owners > 0)
         return;
     must(b->queues == 0);
+    blob_release(b->json);
     free(b->p);
     free(b);
 }

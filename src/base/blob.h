@@ -13,6 +13,7 @@ struct blob {
     uint32_t owners;
     uint32_t queues; /* of the owners, those that count its bytes in a budget: the first one does */
     uint8_t *p;
+    struct blob *json; /* the same for those who read JSON, once one did; freed with this */
 };
 
 /* With one owner, the caller. Takes over the bytes of b, which is empty after. */

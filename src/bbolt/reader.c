@@ -157,7 +157,7 @@ static enum rc visit_leaf(struct walk *w, const struct node *n)
         uint64_t key_n = load_u32(p + 8);
         struct slice key;
         struct slice value;
-        if (!piece(n, head, pos, key_n, &key) ||
+        if (key_n > BBOLT_KEY_MAX || !piece(n, head, pos, key_n, &key) ||
             !piece(n, head, pos + key_n, load_u32(p + 12), &value) || !in_order(w, key))
             return RC_CORRUPT;
         bool is_bucket = load_u32(p) & BBOLT_LEAF_IS_BUCKET;

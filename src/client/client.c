@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,14 +44,6 @@ struct client *client_new(struct client_loop *loop, const struct client_options 
     return c;
 }
 
-/* Secrets do not stay in freed memory. */
-static void wipe(struct buf *b)
-{
-    if (b->cap)
-        explicit_bzero(b->p, b->cap);
-    buf_fini(b);
-}
-
 void client_free(struct client *c)
 {
     if (!c)
@@ -60,8 +53,8 @@ void client_free(struct client *c)
         client_endpoint_fini(&c->endpoints[i]);
     free(c->endpoints);
     buf_fini(&c->user);
-    wipe(&c->password);
-    wipe(&c->token);
+    secret_buf_fini(&c->password);
+    secret_buf_fini(&c->token);
     free(c);
 }
 
@@ -287,8 +280,7 @@ static bool try_again(struct client *c, enum client_method m, const struct attem
         next_endpoint(c);
         return true;
     }
-    bool stale = client_status_is(status, ETCD_INVALID_AUTH_TOKEN) ||
-                 client_status_is(status, ETCD_AUTH_OLD_REVISION);
+    bool stale = client_status_is_stale(buf_slice(&status->text));
     if (!stale || !*relogin || c->user.n == 0 || m == CLIENT_AUTHENTICATE)
         return false;
     *relogin = false;

@@ -26,6 +26,7 @@ struct client_conn {
     struct list calls;
     struct timer ping;
     bool pinged;
+    bool leaving; /* the server takes no further call */
 };
 
 struct client_call {
@@ -38,7 +39,7 @@ struct client_call {
     bool eof_sent;
     struct buf in;
     size_t taken; /* bytes of in that were read already */
-    size_t held;  /* bytes of window that the server has not got back */
+    size_t held;  /* bytes of the call's window that the server has not got back */
     bool seen;    /* some answer came */
     bool unseen;
     bool status_set;
@@ -58,9 +59,6 @@ static void call_over(struct client_call *call)
 {
     if (!call->status_set)
         client_status_set(&call->status, GRPC_UNAVAILABLE, "error reading from server: EOF");
-    if (call->held > 0) /* what nobody has read yet must not be missing from the others' window */
-        nghttp2_session_consume_connection(call->conn->session, call->held);
-    call->held = 0;
     call->status_set = true;
     call->conn = NULL;
     list_remove(&call->item);
@@ -99,7 +97,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     if (name_is(name, name_n, ":status")) {
         call->http_status = number(value);
     } else if (name_is(name, name_n, "grpc-status")) {
-        call->status.code = (enum grpc_code)number(value);
+        bool is_number = value.n > 0 && value.p[0] >= '0' && value.p[0] <= '9';
+        call->status.code = is_number ? (enum grpc_code)number(value) : GRPC_UNKNOWN;
         call->status_set = true;
     } else if (name_is(name, name_n, "grpc-message")) {
         client_status_message(&call->status, value);
@@ -112,16 +111,16 @@ static struct slice unread(const struct client_call *call)
     return slice_skip(buf_slice(&call->in), call->taken);
 }
 
-/* Give the window back once no whole message waits for its reader: a message that is longer than
- * the window must have room to arrive. */
+/* Give the call's window back while its reader waits for the rest of a message: one that is longer
+ * than the window must have room to arrive. */
 static void settle_window(struct client_call *call)
 {
     struct slice message;
     size_t announced;
     if (!call->conn || call->held == 0 ||
-        message_first(unread(call), call->conn->opt.recv_max, &message, &announced) == RC_OK)
+        message_first(unread(call), call->conn->opt.recv_max, &message, &announced) != RC_AGAIN)
         return;
-    nghttp2_session_consume(call->conn->session, call->id, call->held);
+    nghttp2_session_consume_stream(call->conn->session, call->id, call->held);
     call->held = 0;
 }
 
@@ -131,10 +130,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     (void)flags;
     (void)user;
     struct client_call *call = call_of(session, id);
-    if (!call) {
-        nghttp2_session_consume_connection(session, n);
+    /* Each call is held back by its own window: one that nobody reads must not stop the others. */
+    nghttp2_session_consume_connection(session, n);
+    if (!call)
         return 0;
-    }
     buf_append(&call->in, p, n);
     call->held += n;
     settle_window(call);
@@ -163,8 +162,9 @@ static void call_ended(struct client_call *call, uint32_t error)
 /* A server may end a call while we could still send; HTTP/2 keeps the stream open then. */
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
-    (void)user;
+    struct client_conn *c = user;
     struct client_call *call = call_of(session, frame->hd.stream_id);
+    c->leaving |= frame->hd.type == NGHTTP2_GOAWAY;
     bool data = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
     if (!call || !data || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
@@ -355,6 +355,8 @@ void client_conn_free(struct client_conn *c)
 
 enum rc client_conn_state(const struct client_conn *c, struct err *err)
 {
+    if (c->state == RC_OK && c->leaving)
+        return err_set(err, RC_CLOSED, "%s: the server is going away", c->authority);
     if (c->state != RC_OK && c->state != RC_AGAIN)
         err_set(err, c->state, "%s", c->why.text);
     return c->state;

@@ -39,7 +39,8 @@ struct client_conn *client_conn_new(struct client_loop *loop, struct client_tran
 /* Its calls are over after. NULL is fine. */
 void client_conn_free(struct client_conn *c);
 
-/* RC_OK: connected; RC_AGAIN: not yet; else how it ended, and err has the sentence. */
+/* RC_OK: connected, for further calls, too; RC_AGAIN: not yet; else how it ended, and err has the
+ * sentence. */
 enum rc client_conn_state(const struct client_conn *c, struct err *err);
 
 /* What the loop needs. */

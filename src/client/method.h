@@ -1,4 +1,5 @@
-/* method - the RPCs of etcd that a client calls: path, messages, and what may be tried again. */
+/* method - the RPCs that a client calls, of etcd and of moat alone: path, messages, and what may be
+ * tried again. */
 #ifndef MOAT_CLIENT_METHOD_H
 #define MOAT_CLIENT_METHOD_H
 
@@ -73,7 +74,9 @@
     X(ROLE_GRANT_PERMISSION, "etcdserverpb.Auth/RoleGrantPermission",                              \
       auth_role_grant_permission_request, auth_role_grant_permission_response, false)              \
     X(ROLE_REVOKE_PERMISSION, "etcdserverpb.Auth/RoleRevokePermission",                            \
-      auth_role_revoke_permission_request, auth_role_revoke_permission_response, false)
+      auth_role_revoke_permission_request, auth_role_revoke_permission_response, false)            \
+    X(USAGE, "moatpb.Inspect/Usage", usage_request, usage_response, true)                          \
+    X(TOP, "moatpb.Inspect/Top", top_request, top_response, true)
 
 #define CLIENT_METHOD_ENUM(name, path, request, response, repeat) CLIENT_##name,
 enum client_method { CLIENT_METHODS(CLIENT_METHOD_ENUM) CLIENT_METHOD_COUNT };

@@ -18,6 +18,7 @@ struct client_session {
     struct timer due;     /* of the next request */
     uint64_t interval_ms; /* between requests */
     uint64_t expires_ns;  /* when we must take the lease for gone */
+    bool renewed;         /* the token, and no server has taken the new one yet */
     bool over;
 };
 
@@ -73,6 +74,17 @@ static void request(struct client_session *s)
     schedule(s, s->interval_ms);
 }
 
+/* The stream is over: another one soon, and with another token if that is what was wrong. */
+static void stream_over(struct client_session *s)
+{
+    struct slice why = buf_slice(&client_call_status(s->call)->text);
+    if (!s->renewed && client_status_is_stale(why))
+        s->renewed = client_login(s->client, &s->status) == RC_OK;
+    client_call_free(s->call);
+    s->call = NULL;
+    schedule(s, CLIENT_RETRY_MS);
+}
+
 static void receive(struct client_session *s)
 {
     enum rc rc;
@@ -80,15 +92,14 @@ static void receive(struct client_session *s)
         struct arena arena = {0};
         struct pb_lease_keep_alive_response r;
         if (rc == RC_END) {
-            client_call_free(s->call);
-            s->call = NULL;
-            schedule(s, CLIENT_RETRY_MS);
+            stream_over(s);
             return;
         }
         if (wire_decode(&wire_lease_keep_alive_response, buf_slice(&s->message), &arena, &r) ==
             RC_OK) {
             s->over |= r.ttl <= 0;
             if (!s->over) {
+                s->renewed = false;
                 set_ttl(s, r.ttl);
                 schedule(s, s->interval_ms);
                 if (s->seen)

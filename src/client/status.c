@@ -58,6 +58,17 @@ bool client_status_is(const struct client_status *s, enum etcd_error e)
     return s->code != GRPC_OK && slice_eq(buf_slice(&s->text), slice_str(etcd_error_text(e)));
 }
 
+bool client_status_is_stale(struct slice text)
+{
+    static const enum etcd_error stale[] = {ETCD_INVALID_AUTH_TOKEN, ETCD_AUTH_OLD_REVISION};
+    for (size_t i = 0; i < ARRAY_LEN(stale); i++) {
+        struct slice end = slice_str(etcd_error_text(stale[i]));
+        if (text.n >= end.n && slice_eq(slice_skip(text, text.n - end.n), end))
+            return true;
+    }
+    return false;
+}
+
 static bool is_known(const struct client_status *s)
 {
     for (int e = ETCD_OK + 1; e < ETCD_ERROR_COUNT; e++) {

@@ -25,6 +25,10 @@ void client_status_message(struct client_status *s, struct slice value);
 /* Whether it is this error of etcd's. */
 bool client_status_is(const struct client_status *s, enum etcd_error e);
 
+/* Whether a status or a watch ended with this text since the token is no longer taken: the server
+ * has forgotten it (simple tokens do not survive a restart), or users and roles have changed. */
+bool client_status_is_stale(struct slice text);
+
 /* Append the sentence. */
 void client_status_print(const struct client_status *s, struct buf *out);
 

@@ -16,6 +16,7 @@ struct client_watch {
     struct client_status status;
     struct buf message;
     struct timer again; /* runs while the stream is to be opened once more */
+    bool renewed;       /* the token, and no server has taken the new one yet */
     bool over;
 };
 
@@ -80,20 +81,36 @@ void client_watch_request_progress(struct client_watch *w)
         client_send(w->call, CLIENT_WATCH, &request);
 }
 
+static void open_soon(struct client_watch *w)
+{
+    client_call_free(w->call);
+    w->call = NULL;
+    timer_start(&client_loop_of(w->client)->timers, &w->again,
+                client_now_ns() + (uint64_t)CLIENT_RETRY_MS * NS_PER_MS);
+}
+
+/* The watch ended for this reason: another token may help, unless one has just not. */
+static bool renew(struct client_watch *w, struct slice reason)
+{
+    if (w->renewed || !client_status_is_stale(reason) ||
+        client_login(w->client, &w->status) != RC_OK)
+        return false;
+    w->renewed = true;
+    open_soon(w);
+    return true;
+}
+
 /* The stream was lost: soon again, unless the server means it. */
 static enum rc stream_over(struct client_watch *w, struct pb_watch_response *out,
                            struct arena *arena)
 {
     client_status_copy(&w->status, client_call_status(w->call));
-    client_call_free(w->call);
-    w->call = NULL;
     if (w->status.code == GRPC_UNAVAILABLE || w->status.code == GRPC_INTERNAL) {
-        timer_start(&client_loop_of(w->client)->timers, &w->again,
-                    client_now_ns() + (uint64_t)CLIENT_RETRY_MS * NS_PER_MS);
+        open_soon(w);
         return RC_AGAIN;
     }
-    if (client_status_is(&w->status, ETCD_INVALID_AUTH_TOKEN) &&
-        client_login(w->client, &w->status) == RC_OK)
+    struct slice reason = arena_copy(arena, buf_slice(&w->status.text));
+    if (renew(w, reason))
         return RC_AGAIN;
     struct buf text = {0};
     client_status_print(&w->status, &text);
@@ -116,6 +133,7 @@ static void note(struct client_watch *w, const struct pb_watch_response *r)
     if (r->events_n == 0 && !r->created && revision >= w->next_revision)
         w->next_revision = revision + 1; /* progress: nothing before it is missing */
     w->over |= r->canceled;
+    w->renewed &= r->canceled;
 }
 
 enum rc client_watch_next(struct client_watch *w, struct arena *arena,
@@ -136,6 +154,8 @@ enum rc client_watch_next(struct client_watch *w, struct arena *arena,
         else if (rc == RC_OK)
             rc = wire_decode(&wire_watch_response, arena_copy(arena, buf_slice(&w->message)), arena,
                              out);
+        if (rc == RC_OK && out->canceled && !w->over && renew(w, out->cancel_reason))
+            return RC_AGAIN;
         if (rc != RC_OK)
             return rc;
         note(w, out);

@@ -29,6 +29,7 @@ struct live {
     struct timer tick;
     unsigned ticks;
     int64_t source; /* the other's revision, as far as it is known */
+    size_t leases;  /* copied in the end */
     int signals;    /* a descriptor */
     bool talk;      /* somebody looks at the terminal */
     enum rc rc;     /* of the tick */
@@ -195,6 +196,7 @@ static enum rc copy_leases(struct live *v)
     }
     if (rc == RC_OK)
         rc = follow_leases(v->follow, leases, n, v->err);
+    v->leases = n;
     free(leases);
     arena_fini(&arena);
     return rc;
@@ -239,8 +241,10 @@ static enum rc follow_stored(struct live *v, struct import_result *out)
         rc = follow_open(io_loop_env(loop), storage, &v->follow, v->err);
     if (rc == RC_OK)
         rc = follow(v);
-    if (v->follow)
+    if (v->follow) {
         out->revision = follow_revision(v->follow);
+        out->leases = v->leases;
+    }
     if (rc == RC_OK && storage_sync(storage) != RC_OK)
         rc = err_set(v->err, RC_IO, "cannot make the data durable");
     follow_close(v->follow);

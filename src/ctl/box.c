@@ -71,13 +71,8 @@ static void head(const struct box *b, const size_t *widths, struct buf *out)
     buf_append_str(out, "│\n");
 }
 
-void box_draw(const struct box *b, struct buf *out)
+static void measure(const struct box *b, size_t widths[BOX_COLUMNS_MAX])
 {
-    static const char *const top[] = {"┌", "┬", "┐"};
-    static const char *const middle[] = {"├", "┼", "┤"};
-    static const char *const bottom[] = {"└", "┴", "┘"};
-    must(b->columns > 0);
-    size_t widths[BOX_COLUMNS_MAX];
     for (size_t c = 0; c < b->columns; c++) {
         widths[c] = strlen(b->head[c]);
         for (size_t i = c; i < b->cells_n; i += b->columns) {
@@ -85,6 +80,16 @@ void box_draw(const struct box *b, struct buf *out)
             widths[c] = w > widths[c] ? w : widths[c];
         }
     }
+}
+
+void box_draw(const struct box *b, struct buf *out)
+{
+    static const char *const top[] = {"┌", "┬", "┐"};
+    static const char *const middle[] = {"├", "┼", "┤"};
+    static const char *const bottom[] = {"└", "┴", "┘"};
+    size_t widths[BOX_COLUMNS_MAX];
+    must(b->columns > 0);
+    measure(b, widths);
     line(widths, b->columns, top, out);
     head(b, widths, out);
     if (b->cells_n > 0)
@@ -97,6 +102,27 @@ void box_draw(const struct box *b, struct buf *out)
         buf_append_str(out, (i + 1) % b->columns == 0 ? " │\n" : " ");
     }
     line(widths, b->columns, bottom, out);
+}
+
+void box_columns(const struct box *b, struct buf *out)
+{
+    size_t widths[BOX_COLUMNS_MAX];
+    must(b->columns > 0);
+    measure(b, widths);
+    for (size_t c = 0; c < b->columns; c++) {
+        if (c + 1 < b->columns)
+            spaces(widths[c] - strlen(b->head[c]), out);
+        capitals(b->head[c], out);
+        buf_append_str(out, c + 1 < b->columns ? "  " : "\n");
+    }
+    for (size_t i = 0; i < b->cells_n; i++) {
+        struct slice cell = buf_slice(&b->cells[i]);
+        bool last = (i + 1) % b->columns == 0;
+        if (!last)
+            spaces(widths[i % b->columns] - width_of(cell), out);
+        buf_append_slice(out, cell);
+        buf_append_str(out, last ? "\n" : "  ");
+    }
 }
 
 void box_lines(const struct box *b, struct buf *out)

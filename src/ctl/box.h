@@ -20,6 +20,8 @@ void box_fini(struct box *b);
 struct buf *box_cell(struct box *b); /* the next cell, empty; valid until the next call */
 
 void box_draw(const struct box *b, struct buf *out);
+/* The same without lines, the last column to the left: for people, in the simple format. */
+void box_columns(const struct box *b, struct buf *out);
 /* The rows alone, by commas: the simple format. */
 void box_lines(const struct box *b, struct buf *out);
 

@@ -39,7 +39,7 @@ static const struct command *below(const struct command *parent, const char *wor
             continue;
         if (strcmp(command_name(c), word) == 0)
             return c;
-        if (strncmp(command_name(c), word, strlen(word)) == 0) {
+        if (!c->own && strncmp(command_name(c), word, strlen(word)) == 0) {
             found = c;
             matches++;
         }

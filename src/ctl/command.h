@@ -24,6 +24,7 @@ struct command {
     const struct flag *flags;
     size_t flags_n;
     int (*run)(struct ctl *ctl); /* NULL: it has subcommands. Returns the exit status. */
+    bool own; /* etcdctl has it not: what it takes for a word cut short, or misspelt, stays so */
 };
 
 /* The commands, in the order in which suggestions are made; a parent before its children. */

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/secret.h"
 #include "ctl/gotext.h"
 
 #include <stdlib.h>
@@ -95,9 +96,7 @@ void flag_values_add(struct flag_values *values, const struct flag *flags, size_
 void flag_values_fini(struct flag_values *values)
 {
     for (size_t i = 0; i < values->n; i++) {
-        if (values->v[i].text.cap) /* it may be a password */
-            explicit_bzero(values->v[i].text.p, values->v[i].text.cap);
-        buf_fini(&values->v[i].text);
+        secret_buf_fini(&values->v[i].text); /* it may be a password */
         list_clear(&values->v[i]);
     }
     values->n = 0;

@@ -134,7 +134,7 @@ void help_suggest(const char *word, struct buf *out)
 {
     for (size_t i = 0; i < commands_n; i++) {
         const char *name = command_name(&commands[i]);
-        if (!command_is_below(&commands[i], NULL) || strlen(name) > WORD_MAX)
+        if (!command_is_below(&commands[i], NULL) || commands[i].own || strlen(name) > WORD_MAX)
             continue;
         if (distance(word, name) <= 2 || strncasecmp(name, word, strlen(word)) == 0)
             buf_printf(out, "\t%s\n", name);

@@ -159,6 +159,8 @@ int cmd_role_get(struct ctl *ctl);
 int cmd_role_list(struct ctl *ctl);
 int cmd_role_grant_permission(struct ctl *ctl);
 int cmd_role_revoke_permission(struct ctl *ctl);
+int cmd_du(struct ctl *ctl);
+int cmd_top(struct ctl *ctl);
 int cmd_check_perf(struct ctl *ctl);
 int cmd_check_datascale(struct ctl *ctl);
 int cmd_make_mirror(struct ctl *ctl);

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -113,10 +114,30 @@ enum rc ctl_exec(struct ctl *ctl, char *const *argv, char *const *more, int *sta
     return failed ? not_started(argv[0], failed, err) : ended_with(ended, status, err);
 }
 
+/* Read a line that is not shown; -1: none came. A signal has its way only when the terminal shows
+ * again what is typed. */
+static ssize_t read_hidden(int fd, const struct termios *shown, char *text, size_t n)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    struct termios hidden = *shown;
+    sigset_t before;
+    sigprocmask(SIG_BLOCK, NULL, &before); /* NOLINT(concurrency-mt-unsafe): there is one thread */
+    int signals = signal_fd(numbers, ARRAY_LEN(numbers));
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(fd, TCSAFLUSH, &hidden);
+    struct pollfd ready[] = {{.fd = fd, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+    ssize_t got =
+        poll(ready, ARRAY_LEN(ready), -1) > 0 && !ready[1].revents ? read(fd, text, n) : -1;
+    tcsetattr(fd, TCSAFLUSH, shown);
+    dprintf(fd, "\n");
+    close(signals);
+    sigprocmask(SIG_SETMASK, &before, NULL); /* NOLINT(concurrency-mt-unsafe) */
+    return got;
+}
+
 int ctl_ask_password(struct ctl *ctl, const char *prompt, struct slice *out)
 {
     struct termios shown;
-    struct termios hidden;
     char text[PASSWORD_MAX];
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
     if (fd < 0 || tcgetattr(fd, &shown) < 0) {
@@ -124,13 +145,8 @@ int ctl_ask_password(struct ctl *ctl, const char *prompt, struct slice *out)
             close(fd);
         return ctl_fail(EXIT_ERROR, "a password is needed, and there is no terminal to ask on");
     }
-    hidden = shown;
-    hidden.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(fd, TCSAFLUSH, &hidden);
     dprintf(fd, "%s", prompt);
-    ssize_t n = read(fd, text, sizeof(text));
-    tcsetattr(fd, TCSAFLUSH, &shown);
-    dprintf(fd, "\n");
+    ssize_t n = read_hidden(fd, &shown, text, sizeof(text));
     close(fd);
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
         n--;

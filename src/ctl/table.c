@@ -189,6 +189,16 @@ static const struct flag mirror_flags[] = {
     {"dest-password", FLAG_STRING, NULL, "password of --dest-user"},
 };
 
+static const struct flag du_flags[] = {
+    {"delimiter", FLAG_STRING, "/", "byte at which keys are split"},
+    {"limit", FLAG_INT, NULL, "most prefixes to print, 0: all; else 20, or all for programs"},
+};
+
+static const struct flag top_flags[] = {
+    {"limit", FLAG_INT, "10", "most lines of each list, up to 100"},
+    {"watch", FLAG_BOOL, NULL, "again every 2 seconds, or as many as follow, until stopped"},
+};
+
 #define FLAGS(set) set, ARRAY_LEN(set)
 #define NO_FLAGS   NULL, 0
 
@@ -318,6 +328,18 @@ const struct command commands[] = {
     {"check datascale", GROUP_UTILITY, "[options]", "Measures the memory that data take",
      "Measures the memory that data take in the first endpoint's server.",
      FLAGS(check_datascale_flags), cmd_check_datascale},
+    {"du", GROUP_CLUSTER, "[options] [prefix]", "Prints what fills a moat server, by prefix",
+     "Prints what fills a moat server: below the prefix, or where keys first differ, what each\n"
+     "part up to the next delimiter takes, the largest first; at the end what all take. The size\n"
+     "is that of keys and values as they are now. Churn counts revisions beyond the live keys: a\n"
+     "compaction gives them back. With authentication on it needs read permission on the prefix.",
+     FLAGS(du_flags), cmd_du, true},
+    {"top", GROUP_CLUSTER, "[options] [--watch [seconds]]", "Prints what keeps a moat server busy",
+     "Prints what keeps a moat server busy: the prefixes with the most changes in the last ten\n"
+     "seconds; watchers that are behind, the furthest first: they catch up with history, or their\n"
+     "clients do not read what is sent; the leases with the most keys. With authentication on it\n"
+     "is for root.",
+     FLAGS(top_flags), cmd_top, true},
     {"completion", GROUP_UTILITY, "[bash|zsh|fish]", "Prints a completion script for a shell", NULL,
      NO_FLAGS, cmd_completion},
     {"downgrade", GROUP_CLUSTER, "<subcommand>", "Prepares the way back to an older version", NULL,

@@ -1,6 +1,7 @@
 #include "ctl/words.h"
 
 #include "ctl/gotext.h"
+#include "wire/utf8.h"
 
 #include <stdlib.h>
 
@@ -19,19 +20,6 @@ struct slice words_trim(struct slice s)
 }
 
 /* Quotes */
-
-static void append_rune(uint32_t rune, struct buf *out)
-{
-    if (rune < 0x80) {
-        buf_append_u8(out, (uint8_t)rune);
-        return;
-    }
-    unsigned more = rune < 0x800 ? 1 : rune < 0x10000 ? 2 : 3;
-    static const uint8_t lead[] = {0, 0xc0, 0xe0, 0xf0};
-    buf_append_u8(out, (uint8_t)(lead[more] | rune >> 6 * more));
-    while (more-- > 0)
-        buf_append_u8(out, (uint8_t)(0x80 | (rune >> 6 * more & 0x3f)));
-}
 
 /* The number of n digits at the front; false when they are not all there. */
 static bool take_digits(struct slice *s, size_t n, int base, uint32_t *v)
@@ -76,7 +64,7 @@ static bool take_escape(struct slice *s, struct buf *out)
     if ((c != 'u' && c != 'U') || !take_digits(s, n, 16, &v) || v > 0x10ffff ||
         (v >= 0xd800 && v < 0xe000))
         return false;
-    append_rune(v, out);
+    utf8_append(v, out);
     return true;
 }
 

@@ -32,7 +32,7 @@ struct h1 {
     uint64_t body_left; /* with H1_LENGTH */
     uint64_t drained;
     struct buf out;    /* 100 Continue; a refusal */
-    uint64_t out_left; /* of a response with a length */
+    uint64_t out_left; /* of a response with a length, or of a chunk that was begun */
     bool out_chunked;
     bool close_after; /* no request follows this one */
     bool head_timed;  /* the timer is that of the head under way */

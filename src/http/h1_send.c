@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #define H1_CHUNK_HEAD 10u /* bytes of a chunk's size line: up to 8 hex digits, CRLF */
-#define H1_CHUNK_MAX  0xffffffffu
 
 static void append_status(struct buf *out, unsigned minor, unsigned status)
 {
@@ -60,6 +59,7 @@ static void append_framing(struct h1 *h, struct buf *out)
     } else if (!s->bodiless && h->head.minor == 1) {
         buf_append_str(out, "Transfer-Encoding: chunked\r\n");
         h->out_chunked = true;
+        h->out_left = 0;
     } else if (!s->bodiless) {
         h->close_after = true; /* HTTP/1.0: the end of the connection is the end of the body */
         h->out_left = UINT64_MAX;
@@ -94,21 +94,25 @@ static void append_last_chunk(struct http_stream *s, struct buf *out)
     buf_append_str(out, "\r\n");
 }
 
-/* Bytes of the next chunk, at most. */
-static size_t chunk_max(const struct http_stream *s)
+/* Go on with a chunk whose size was sent. Its source has promised that much. */
+static enum http_pull go_on_with_chunk(struct h1 *h, struct buf *out)
 {
-    const struct http_source *src = s->source;
-    size_t whole = src && src->ops->whole ? src->ops->whole(src) : 0;
-    size_t max = whole > HTTP_DATA_TURN ? whole : HTTP_DATA_TURN;
-    return max < H1_CHUNK_MAX ? max : H1_CHUNK_MAX;
+    size_t before = out->n;
+    size_t max = h->out_left < HTTP_DATA_TURN ? (size_t)h->out_left : HTTP_DATA_TURN;
+    enum http_pull more = http_stream_pull(h->stream, out, max);
+    h->out_left -= out->n - before;
+    if (h->out_left > 0)
+        return more == HTTP_PULL_MORE ? more : HTTP_PULL_FAIL;
+    buf_append_str(out, "\r\n");
+    return more == HTTP_PULL_WAIT ? HTTP_PULL_MORE : more;
 }
 
 /* Pull one piece as a chunk of its own. */
-static enum http_pull append_chunk(struct http_stream *s, struct buf *out)
+static enum http_pull small_chunk(struct http_stream *s, struct buf *out)
 {
     size_t before = out->n;
     buf_extend(out, H1_CHUNK_HEAD);
-    enum http_pull more = http_stream_pull(s, out, chunk_max(s));
+    enum http_pull more = http_stream_pull(s, out, HTTP_DATA_TURN);
     size_t n = out->n - before - H1_CHUNK_HEAD;
     if (n == 0 || more == HTTP_PULL_FAIL) {
         out->n = before;
@@ -122,6 +126,20 @@ static enum http_pull append_chunk(struct http_stream *s, struct buf *out)
         out->n = before + head_n + n;
         buf_append_str(out, "\r\n");
     }
+    return more;
+}
+
+static enum http_pull append_chunk(struct h1 *h, struct buf *out)
+{
+    struct http_stream *s = h->stream;
+    const struct http_source *src = s->source;
+    size_t whole = h->out_left == 0 && src && src->ops->whole ? src->ops->whole(src) : 0;
+    enum http_pull more;
+    if (whole > HTTP_DATA_TURN) {
+        buf_printf(out, "%zx\r\n", whole);
+        h->out_left = whole;
+    }
+    more = h->out_left > 0 ? go_on_with_chunk(h, out) : small_chunk(s, out);
     if (more == HTTP_PULL_END)
         append_last_chunk(s, out);
     return more;
@@ -150,7 +168,7 @@ static bool send_body(struct h1 *h, struct buf *out)
     struct http_stream *s = h->stream;
     enum http_pull more = HTTP_PULL_END;
     if (!s->bodiless)
-        more = h->out_chunked ? append_chunk(s, out) : append_piece(h, out);
+        more = h->out_chunked ? append_chunk(h, out) : append_piece(h, out);
     switch (more) {
     case HTTP_PULL_MORE:
         return true;

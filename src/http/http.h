@@ -45,8 +45,8 @@ struct http_source_ops {
     enum http_pull (*pull)(struct http_source *src, struct buf *out, size_t max);
     /* The stream needs it no longer: ended, reset, or the connection is gone. Called once. */
     void (*release)(struct http_source *src);
-    /* Bytes that HTTP/1 is to send as one chunk, however many, for clients that take a chunk for a
-     * message: pull is then allowed that much. NULL, or 0: it does not matter. */
+    /* Bytes, all there already, that HTTP/1 is to send as one chunk, however many, for clients that
+     * take a chunk for a message. NULL, or 0: it does not matter. */
     size_t (*whole)(const struct http_source *src);
 };
 struct http_source {

@@ -192,7 +192,7 @@ static void delete_one(struct kv *kv, struct slice key)
 /* The index range of a key and range_end that is not empty. */
 static struct index_range span(struct slice key, struct slice range_end)
 {
-    bool open_end = range_end.n == 1 && range_end.p[0] == 0;
+    bool open_end = kv_range_is_open(range_end);
     return (struct index_range){
         .from = key, .to = open_end ? (struct slice){0} : range_end, .open_end = open_end};
 }

@@ -109,4 +109,9 @@ static inline bool kv_range_is_point(struct slice range_end)
     return range_end.n == 0;
 }
 
+static inline bool kv_range_is_open(struct slice range_end)
+{
+    return range_end.n == 1 && range_end.p[0] == 0;
+}
+
 #endif

@@ -84,7 +84,7 @@ static void set_bounds(struct kv_range *r, const struct pb_range_request *req)
     r->point = kv_range_is_point(req->range_end);
     buf_append_slice(&r->bounds, req->key);
     buf_append_slice(&r->bounds, req->range_end);
-    bool open_end = req->range_end.n == 1 && req->range_end.p[0] == 0;
+    bool open_end = kv_range_is_open(req->range_end);
     r->range.from = slice_of(r->bounds.p, req->key.n);
     r->range.open_end = open_end;
     if (!open_end)

@@ -76,16 +76,18 @@ static void split(const struct kv *kv, const struct usage_request *r, struct usa
     struct slice key;
     struct slice group;
     unsigned steps = 0;
+    size_t bytes = 0;
     bool more = true;
     below_init(&all, buf_slice(&u->prefix));
     u->total = weigh(kv, all.prefix, &all.end);
     buf_append_slice(&at, all.prefix);
-    while (more && steps++ < USAGE_STEPS_MAX && u->n < r->groups_max) {
+    while (more && steps++ < USAGE_STEPS_MAX && u->n < r->groups_max && bytes < USAGE_BYTES_MAX) {
         more = index_seek(kv->index, buf_slice(&at), &key) && slice_has_prefix(key, all.prefix);
         if (more && group_of(r, all.prefix, key, &group)) {
             struct below s;
             below_init(&s, group);
             add_group(u, group, weigh(kv, group, &s.end));
+            bytes += group.n;
             buf_fini(&at);
             at = s.end;
             more = at.n > 0;
@@ -118,7 +120,7 @@ void usage_find(const struct kv *kv, const struct usage_request *r, struct usage
     *out = (struct usage){0};
     buf_append_slice(&out->prefix, r->prefix);
     split(kv, r, out);
-    while (r->descend && is_one_group(out)) {
+    for (unsigned i = 0; r->descend && i < USAGE_DESCENTS_MAX && is_one_group(out); i++) {
         struct buf longer = out->groups[0].prefix;
         out->groups[0].prefix = (struct buf){0};
         buf_fini(&out->prefix);

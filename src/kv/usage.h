@@ -8,7 +8,9 @@
 
 #include "kv/kv.h"
 
-#define USAGE_STEPS_MAX 10000u /* prefixes and keys looked at; what is left stays unsplit */
+#define USAGE_STEPS_MAX    10000u     /* prefixes and keys looked at; what is left stays unsplit */
+#define USAGE_BYTES_MAX    (1u << 20) /* of prefixes found, and one more; likewise */
+#define USAGE_DESCENTS_MAX 100u       /* each copies the prefix: a key may be all delimiters */
 
 struct usage_group {
     struct buf prefix; /* up to and with the delimiter */

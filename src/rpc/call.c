@@ -173,8 +173,9 @@ void rpc_message_done(struct rpc_call *call)
 
 uint64_t rpc_call_origin(const struct rpc_call *call)
 {
-    return call->in.stream ? (uintptr_t)http_stream_conn(call->in.stream)
-                           : (uintptr_t)call->in.carrier;
+    if (call->in.stream)
+        return (uintptr_t)http_stream_conn(call->in.stream);
+    return call->in.origin ? call->in.origin : (uintptr_t)call->in.carrier;
 }
 
 struct slice rpc_call_peer(const struct rpc_call *call)

@@ -146,6 +146,8 @@ static bool open_call(struct gateway *g)
         return false;
     }
     g->call = rpc_call_open(g->server, path, &gateway_carrier, g, token_of(g->request));
+    if (g->call)
+        g->call->in.origin = (uintptr_t)http_stream_conn(g->stream);
     if (g->call && g->timeout_ns != NO_TIMEOUT)
         env_after(g->server->opt.env, &g->call->in.deadline, g->timeout_ns);
     return g->call != NULL;
@@ -159,7 +161,6 @@ static void deliver(struct gateway *g)
     size_t max = g->server->opt.message_max;
     enum rc rc = json_decode(g->route->request, buf_slice(&g->text), &message, why);
     secret_buf_fini(&g->text); /* it may have had a password */
-    ;
     g->span = (struct json_span){0};
     if (rc != RC_OK) {
         reject(g, GRPC_INVALID_ARGUMENT, why);

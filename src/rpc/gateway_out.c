@@ -10,12 +10,15 @@
 #include <stdlib.h>
 
 #define PULL_MAX (16u << 10) /* bytes of a source's message made JSON at once */
+#define COPY_MAX (4u << 10)  /* bytes that are cheaper copied than kept track of */
 
-/* Text, and perhaps a message whose JSON follows it as it is pulled. */
+/* Text, then what others send, too, or a message whose JSON follows as it is pulled. */
 struct piece {
     struct list link;
     struct buf text;
     size_t at; /* sent */
+    struct blob *blob;
+    size_t blob_at;
     struct http_source *src;
     struct json_encoder encoder;
 };
@@ -133,9 +136,29 @@ static struct piece *first(const struct gateway *g)
     return list_empty(&g->pieces) ? NULL : CONTAINER_OF(g->pieces.next, struct piece, link);
 }
 
+static void add_blob(struct gateway *g, struct piece *p, struct blob *b)
+{
+    p->blob = blob_share(b);
+    g->waiting += b->n;
+    g->high = g->high || g->waiting > OUTBOX_LOW;
+    outbox_enter(g->server->opt.budget, b);
+}
+
+static void drop_blob(struct gateway *g, struct piece *p)
+{
+    struct blob *b = p->blob;
+    if (!b)
+        return;
+    g->waiting -= b->n - p->blob_at;
+    outbox_leave(g->server->opt.budget, b);
+    blob_release(b);
+    p->blob = NULL;
+}
+
 static void drop(struct gateway *g, struct piece *p)
 {
     uncount(g, p->text.n - p->at);
+    drop_blob(g, p);
     if (p->src)
         p->src->ops->release(p->src);
     json_encoder_fini(&p->encoder);
@@ -177,6 +200,27 @@ static enum http_pull fetch(struct gateway *g, struct piece *p)
     return good ? more : HTTP_PULL_FAIL;
 }
 
+/* Append from the piece, and drop it when that was all. */
+static void take(struct gateway *g, struct piece *p, struct buf *out, size_t max)
+{
+    size_t left = p->text.n - p->at;
+    size_t n = left < max ? left : max;
+    buf_append(out, p->text.p + p->at, n);
+    p->at += n;
+    uncount(g, n);
+    if (p->blob && n < max) {
+        left = p->blob->n - p->blob_at;
+        n = left < max - n ? left : max - n;
+        buf_append(out, p->blob->p + p->blob_at, n);
+        p->blob_at += n;
+        g->waiting -= n;
+        if (n == left)
+            drop_blob(g, p);
+    }
+    if (p->at == p->text.n && !p->src && !p->blob)
+        drop(g, p);
+}
+
 /* At most one piece for each pull: it becomes one chunk. */
 static enum http_pull pull(struct http_source *source, struct buf *out, size_t max)
 {
@@ -189,12 +233,7 @@ static enum http_pull pull(struct http_source *source, struct buf *out, size_t m
     }
     if (!p)
         return g->ended ? HTTP_PULL_END : HTTP_PULL_WAIT;
-    size_t n = p->text.n - p->at < max ? p->text.n - p->at : max;
-    buf_append(out, p->text.p + p->at, n);
-    p->at += n;
-    uncount(g, n);
-    if (p->at == p->text.n && !p->src)
-        drop(g, p);
+    take(g, p, out, max);
     if (g->high && g->waiting <= OUTBOX_LOW) {
         g->high = false;
         if (g->call)
@@ -215,7 +254,9 @@ static size_t whole(const struct http_source *source)
         (const struct gateway *)(const void *)((const char *)source -
                                                offsetof(struct gateway, source));
     const struct piece *p = first(g);
-    return p && !p->src ? p->text.n - p->at : 0;
+    if (!p || p->src)
+        return 0;
+    return p->text.n - p->at + (p->blob ? p->blob->n - p->blob_at : 0);
 }
 
 void gateway_out_init(struct gateway *g)
@@ -296,6 +337,47 @@ static void send_message(void *carrier, struct buf *body, bool last)
     begin(g, GRPC_OK, "", length);
 }
 
+/* The rest of a message as JSON, behind its head: a comma, its fields, the end. */
+static struct blob *json_of(const struct gateway *g, struct blob *tail)
+{
+    struct buf text = {0};
+    struct json_encoder e;
+    if (tail->json)
+        return tail->json;
+    json_encoder_init(&e, g->route->response, &text);
+    buf_clear(&text);
+    e.count = 1; /* what the head has */
+    enum rc rc = json_encoder_feed(&e, blob_slice(tail), &text);
+    must(rc == RC_OK && json_encoder_end(&e, &text) == RC_OK);
+    json_encoder_fini(&e);
+    buf_append_str(&text, "}\n");
+    tail->json = blob_new(&text);
+    return tail->json;
+}
+
+/* What many are sent is made JSON once. */
+static void send_shared(void *carrier, struct slice head, struct blob *tail)
+{
+    struct gateway *g = carrier;
+    struct buf text = {0};
+    struct json_encoder e;
+    if (g->ended)
+        return;
+    must(g->route->streams);
+    buf_append_str(&text, "{\"result\":");
+    json_encoder_init(&e, g->route->response, &text);
+    enum rc rc = json_encoder_feed(&e, head, &text);
+    must(rc == RC_OK && e.count > 0 && !e.list && !e.rest.n);
+    struct blob *json = json_of(g, tail);
+    if (json->n <= COPY_MAX) {
+        buf_append_slice(&text, blob_slice(json));
+        add(g, &text, NULL);
+    } else {
+        add_blob(g, add(g, &text, NULL), json);
+    }
+    begin(g, GRPC_OK, "", -1);
+}
+
 static void send_source(void *carrier, struct http_source *src, uint64_t len, bool last)
 {
     struct gateway *g = carrier;
@@ -344,6 +426,7 @@ static size_t queued(const void *carrier)
 
 const struct rpc_carrier_ops gateway_carrier = {
     .message = send_message,
+    .shared = send_shared,
     .source = send_source,
     .resume = resume,
     .end = send_end,

@@ -62,12 +62,22 @@ static void uncount(struct outbox *o, size_t n)
         o->budget->used -= n;
 }
 
-/* A blob waits here with its bytes, but counts in the budget only where it waits first. */
+void outbox_enter(struct http_budget *budget, struct blob *b)
+{
+    if (budget && b->queues++ == 0)
+        budget->used += b->n;
+}
+
+void outbox_leave(struct http_budget *budget, struct blob *b)
+{
+    if (budget && --b->queues == 0)
+        budget->used -= b->n;
+}
+
 static void count_blob(struct outbox *o, struct blob *b)
 {
     o->waiting += b->n;
-    if (o->budget && b->queues++ == 0)
-        o->budget->used += b->n;
+    outbox_enter(o->budget, b);
     o->high = o->high || o->waiting > OUTBOX_LOW;
 }
 
@@ -76,8 +86,7 @@ static void drop_blob(struct outbox *o, struct piece *p)
     struct blob *b = p->blob;
     if (!b)
         return;
-    if (o->budget && --b->queues == 0)
-        o->budget->used -= b->n;
+    outbox_leave(o->budget, b);
     blob_release(b);
     p->blob = NULL;
 }

@@ -34,6 +34,10 @@ struct outbox {
     bool pulling;
 };
 
+/* A blob that waits counts in the budget (may be NULL) once, in however many places it does. */
+void outbox_enter(struct http_budget *budget, struct blob *b);
+void outbox_leave(struct http_budget *budget, struct blob *b);
+
 void outbox_init(struct outbox *o, const struct outbox_ops *ops, struct http_stream *stream,
                  struct http_budget *budget);
 /* Begin to be pulled by the stream (whose headers are set), which owns the outbox from now on. */

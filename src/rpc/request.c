@@ -21,6 +21,8 @@ static int compare_method(const void *key, const void *element)
 
 const struct rpc_method *request_method(const struct rpc_server *s, struct slice path)
 {
+    if (s->opt.method_count == 0) /* bsearch takes no NULL */
+        return NULL;
     return bsearch(&path, s->opt.methods, s->opt.method_count, sizeof(*s->opt.methods),
                    compare_method);
 }

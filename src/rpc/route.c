@@ -60,6 +60,18 @@ static void clean_path(struct slice path, struct buf *out)
     buf_append(out, path.p + n, path.n - n);
 }
 
+/* What a URL may not have in it (RFC 3986 2) is escaped: a browser takes "/\host" for "//host". */
+static void append_escaped(struct slice url, struct buf *out)
+{
+    for (size_t i = 0; i < url.n; i++) {
+        uint8_t c = url.p[i];
+        if (c <= ' ' || c >= 0x7f || strchr("\"<>\\^`{|}", c))
+            buf_printf(out, "%%%02X", c);
+        else
+            buf_append_u8(out, c);
+    }
+}
+
 static bool redirect(const struct rpc_server *s, struct http_stream *stream,
                      const struct http_request *request)
 {
@@ -72,8 +84,11 @@ static bool redirect(const struct rpc_server *s, struct http_stream *stream,
     if (moved) {
         struct http_header headers[ACCESS_HEADERS_MAX + 1];
         size_t n = access_headers(&s->opt.access, request, headers);
-        headers[n++] = (struct http_header){SLICE_LIT("location"), buf_slice(&to)};
+        struct buf location = {0};
+        append_escaped(buf_slice(&to), &location);
+        headers[n++] = (struct http_header){SLICE_LIT("location"), buf_slice(&location)};
         http_stream_headers(stream, 307, headers, n, 0);
+        buf_fini(&location);
     }
     buf_fini(&to);
     return moved;

@@ -47,6 +47,7 @@ struct rpc_call {
         void *carrier;
         struct http_stream *stream; /* gRPC: NULL once it is gone */
         struct grpc_out *out;       /* gRPC: once several messages are sent */
+        uint64_t origin;            /* not gRPC: of the connection it came by; 0: unknown */
         struct rpc_call *next_free;
         struct buf message; /* as far as it has arrived */
         struct buf waiting; /* what arrived and is not taken yet */
@@ -107,8 +108,7 @@ void rpc_fail_etcd(struct rpc_call *call, enum etcd_error error, const char *exp
 void rpc_fail_early(struct rpc_call *call, enum etcd_error error, const char *explain);
 /* The method needs the request's message no longer, nor what it decoded out of it. */
 void rpc_message_done(struct rpc_call *call);
-/* Equal for the calls of one gRPC connection, and else for nobody: to be fair between connections.
- */
+/* Equal for the calls of one connection, and else for nobody: to be fair between connections. */
 uint64_t rpc_call_origin(const struct rpc_call *call);
 /* The client's address ("127.0.0.1:54321"), for people; empty when it is not known. */
 struct slice rpc_call_peer(const struct rpc_call *call);

@@ -14,6 +14,24 @@ struct follow {
     struct buf meta; /* the values of the batch's marks */
 };
 
+static enum rc commit(struct follow *f, struct err *err)
+{
+    enum rc rc = storage_commit(f->storage, f->batch.ops, f->batch.n);
+    f->batch.n = 0;
+    if (rc != RC_OK)
+        return err_set(err, rc, "cannot write the changes: %s", rc_text(rc));
+    storage_refresh(f->storage);
+    return RC_OK;
+}
+
+/* While it is there no server starts on the data. */
+static void add_mark(struct follow *f, enum storage_change change)
+{
+    kv_flush_add(&f->batch, (struct storage_op){.table = TABLE_META,
+                                                .change = change,
+                                                .key = SLICE_LIT(META_FOLLOWING)});
+}
+
 enum rc follow_open(struct env *env, struct storage *storage, struct follow **out, struct err *err)
 {
     struct meta meta;
@@ -26,6 +44,9 @@ enum rc follow_open(struct env *env, struct storage *storage, struct follow **ou
     f->storage = storage;
     f->kv = kv_new(env, storage);
     rc = kv_restore(f->kv, &meta.marks, false, err);
+    add_mark(f, STORAGE_PUT);
+    if (rc == RC_OK)
+        rc = commit(f, err);
     if (rc != RC_OK) {
         follow_close(f);
         return rc;
@@ -47,16 +68,6 @@ void follow_close(struct follow *f)
 int64_t follow_revision(const struct follow *f)
 {
     return kv_revision(f->kv);
-}
-
-static enum rc commit(struct follow *f, struct err *err)
-{
-    enum rc rc = storage_commit(f->storage, f->batch.ops, f->batch.n);
-    f->batch.n = 0;
-    if (rc != RC_OK)
-        return err_set(err, rc, "cannot write the changes: %s", rc_text(rc));
-    storage_refresh(f->storage);
-    return RC_OK;
 }
 
 enum rc follow_flush(struct follow *f, struct err *err)
@@ -164,6 +175,7 @@ enum rc follow_leases(struct follow *f, const struct pb_lease *leases, size_t n,
                                          .value = arena_copy(&arena, buf_slice(&value))});
         buf_fini(&value);
     }
+    add_mark(f, STORAGE_DELETE);
     if (rc == RC_OK)
         rc = commit(f, err);
     arena_fini(&arena);

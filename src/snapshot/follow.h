@@ -1,7 +1,8 @@
 /* follow - the changes of another server's keys, applied to a storage that a snapshot of that
  * server was imported into, as the state machine would: same revisions, same bytes.
  *
- * No log is kept: what was flushed last is what a server starts on. */
+ * No log is kept: what was flushed last is what a server starts on, and only once the leases are
+ * there, too. An import that ends before that leaves data that is refused. */
 #ifndef MOAT_SNAPSHOT_FOLLOW_H
 #define MOAT_SNAPSHOT_FOLLOW_H
 
@@ -28,7 +29,7 @@ int64_t follow_revision(const struct follow *f);
 MUST_USE enum rc follow_apply(struct follow *f, const struct pb_event *events, size_t n,
                               struct err *err);
 
-/* These leases, and no others, are there from now on. */
+/* These leases, and no others, are there from now on; a server may start. */
 MUST_USE enum rc follow_leases(struct follow *f, const struct pb_lease *leases, size_t n,
                                struct err *err);
 

@@ -9,6 +9,7 @@ struct looking {
     const struct bbolt *file;
     struct snapshot_status s;
     struct index *index; /* of the keys, to count those alive */
+    struct revision last;
     enum rc rc;
     bool keys; /* the bucket at hand is that of keys */
 };
@@ -20,15 +21,18 @@ static bool parse(struct slice key, struct slice value, struct revision *rev, bo
            codec_key_value_parse(value, pair) == RC_OK;
 }
 
-/* Note the row in the index. A tombstone whose put was compacted away ends nothing. */
-static enum rc note_row(struct index *x, struct slice key, struct slice value, int64_t *last)
+/* Note the row in the index; last is the row's before it. A tombstone whose put was compacted away
+ * ends nothing. */
+static enum rc note_row(struct index *x, struct slice key, struct slice value,
+                        struct revision *last)
 {
     struct revision rev = {0};
     bool tombstone = false;
     struct pb_key_value pair;
-    if (!parse(key, value, &rev, &tombstone, &pair))
+    if (!parse(key, value, &rev, &tombstone, &pair) || rev.sub < 0 || rev.sub > UINT32_MAX ||
+        revision_cmp(*last, rev) >= 0)
         return RC_CORRUPT;
-    *last = rev.main;
+    *last = rev;
     if (!tombstone)
         index_put(x, pair.key, rev, 0);
     else if (index_get(x, pair.key, INDEX_NOW, &(struct index_hit){0}) == RC_OK)
@@ -41,7 +45,7 @@ static bool look_at_row(void *arg, struct slice key, struct slice value)
     struct looking *l = arg;
     l->s.hash = crc32c(crc32c(l->s.hash, key), value);
     if (l->keys)
-        l->rc = note_row(l->index, key, value, &l->s.revision);
+        l->rc = note_row(l->index, key, value, &l->last);
     return l->rc == RC_OK;
 }
 
@@ -87,9 +91,10 @@ enum rc snapshot_status(const struct bbolt *file, struct snapshot_status *out, s
     rc = l.rc == RC_OK ? rc : l.rc;
     index_stats(l.index, &stats);
     index_free(l.index);
+    l.s.revision = l.last.main;
     if (rc != RC_OK)
         return err_set(err, rc, "the snapshot is damaged behind revision %lld (%s)",
-                       (long long)l.s.revision, rc_text(rc));
+                       (long long)l.last.main, rc_text(rc));
     l.s.keys = stats.alive;
     l.s.version = meta_of(file, "storageVersion");
     *out = l.s;
@@ -108,7 +113,7 @@ static int64_t mark_of(const struct bbolt *file, const char *key)
 struct hash_kv {
     struct index *index;
     struct row_hash rows;
-    int64_t last;
+    struct revision last;
     enum rc rc;
 };
 
@@ -145,7 +150,7 @@ static enum etcd_error hash_of(struct hash_kv *h, const struct bbolt *file,
     int64_t swept = mark_of(file, META_SWEPT);
     int64_t compacted = mark_of(file, META_COMPACTED);
     compacted = compacted > swept ? compacted : swept;
-    int64_t current = h->last > compacted ? h->last : compacted;
+    int64_t current = h->last.main > compacted ? h->last.main : compacted;
     current = current > 1 ? current : 1;
     if (revision > 0 && revision < compacted)
         return ETCD_COMPACTED;
@@ -169,7 +174,7 @@ enum etcd_error snapshot_hash_kv(const struct bbolt *file, int64_t revision,
         *out = row_hash_end(&h.rows);
     if (h.rc != RC_OK)
         err_set(err, h.rc, "the file's keys cannot be read behind revision %lld (%s)",
-                (long long)h.last, rc_text(h.rc));
+                (long long)h.last.main, rc_text(h.rc));
     index_free(h.index);
     return e;
 }

@@ -1,5 +1,6 @@
 /* The Auth service's requests, applied. Every check and its place in the order are etcd's. */
 #include "base/base64.h"
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/rd.h"
@@ -79,6 +80,11 @@ bool auth_is_enabled(const struct auth *a)
 uint64_t auth_revision(const struct auth *a)
 {
     return a->revision;
+}
+
+size_t auth_bytes(const struct auth *a)
+{
+    return a->users.bytes + a->roles.bytes;
 }
 
 static void store_number(struct auth *a, const char *key, uint64_t value)
@@ -543,19 +549,13 @@ bool auth_apply(struct state *s, const struct raft_request *r, struct state_repl
     return false;
 }
 
-static uint64_t hash_bytes(uint64_t h, struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        h = (h ^ s.p[i]) * 0x100000001b3u; /* FNV-1a */
-    return h;
-}
-
 uint64_t auth_hash(const struct auth *a, uint64_t h)
 {
-    h = (h ^ a->revision ^ (a->enabled ? 1u << 31 : 0)) * 0x100000001b3u;
+    const uint64_t numbers[2] = {a->revision, a->enabled};
+    h = fnv_hash(h, slice_of(numbers, sizeof(numbers)));
     for (size_t i = 0; i < a->users.n; i++)
-        h = hash_bytes(h, buf_slice(&a->users.v[i]->bytes));
+        h = fnv_hash(h, buf_slice(&a->users.v[i]->bytes));
     for (size_t i = 0; i < a->roles.n; i++)
-        h = hash_bytes(h, buf_slice(&a->roles.v[i]->bytes));
+        h = fnv_hash(h, buf_slice(&a->roles.v[i]->bytes));
     return h;
 }

@@ -42,6 +42,9 @@ struct auth *state_auth(struct state *s);
 bool auth_is_enabled(const struct auth *a);
 uint64_t auth_revision(const struct auth *a);
 
+/* What users and roles take of memory, about. */
+size_t auth_bytes(const struct auth *a);
+
 /* May he? key and range_end for AUTH_READ and AUTH_WRITE. ETCD_OK, or etcd's error: USER_EMPTY
  * (nobody asks), AUTH_OLD_REVISION, USER_NOT_FOUND, PERMISSION_DENIED; why says what is missing. */
 MUST_USE enum etcd_error auth_may(struct auth *a, const struct auth_who *who, enum auth_need need,

@@ -44,6 +44,12 @@ static enum rc record_new(const struct auth_table *t, uint64_t id, struct buf *e
     return RC_OK;
 }
 
+/* Encoded, decoded, and the ranges that are made of it. */
+static size_t cost_of(const struct auth_record *r)
+{
+    return sizeof(*r) + 4 * r->bytes.n;
+}
+
 /* Where a name stands, or would. */
 static size_t place_of(const struct auth_table *t, struct slice name, bool *found)
 {
@@ -72,6 +78,7 @@ static void insert(struct auth_table *t, size_t at, struct auth_record *r)
     memmove(&t->v[at + 1], &t->v[at], (t->n - at) * sizeof(struct auth_record *));
     t->v[at] = r;
     t->n++;
+    t->bytes += cost_of(r);
 }
 
 void auth_table_fini(struct auth_table *t)
@@ -111,6 +118,7 @@ void auth_table_put(struct auth_table *t, const void *message)
     size_t at = place_of(t, r->name, &found);
     if (found) {
         r->id = t->v[at]->id;
+        t->bytes += cost_of(r) - cost_of(t->v[at]);
         record_free(t->v[at]);
         t->v[at] = r;
     } else {
@@ -131,6 +139,7 @@ void auth_table_delete(struct auth_table *t, struct slice name)
     pending_delete(t->pending, t->table, slice_of(key, AUTH_ROW_KEY_LEN));
     memmove(&t->v[at], &t->v[at + 1], (t->n - at - 1) * sizeof(struct auth_record *));
     t->n--;
+    t->bytes -= cost_of(r);
     record_free(r);
 }
 

@@ -31,6 +31,7 @@ struct auth_table {
     struct auth_record **v; /* sorted by name */
     size_t n;
     size_t cap;
+    size_t bytes; /* of memory, about */
     uint64_t last_id;
 };
 

@@ -58,6 +58,11 @@ enum etcd_error downgrade_check(const char *from, unsigned major, unsigned minor
                                                           : ETCD_INVALID_DOWNGRADE_TARGET_VERSION;
 }
 
+static void set_target(struct state *s, unsigned major, unsigned minor)
+{
+    snprintf(s->downgrade, sizeof(s->downgrade), "%u.%u.0", major, minor);
+}
+
 /* The answer names the version that the cluster had until now, as etcd's does. */
 void apply_downgrade(struct state *s, const struct pb_downgrade_info_set_request *r,
                      struct state_reply *reply)
@@ -69,7 +74,7 @@ void apply_downgrade(struct state *s, const struct pb_downgrade_info_set_request
         snprintf(before, sizeof(before), "%u.%u", major, minor);
     s->downgrade[0] = '\0';
     if (r->enabled && downgrade_parse(r->ver, &major, &minor) == ETCD_OK) {
-        snprintf(s->downgrade, sizeof(s->downgrade), "%u.%u.0", major, minor);
+        set_target(s, major, minor);
         if (!before[0])
             snprintf(before, sizeof(before), "%u.%u", major, minor + 1);
     }
@@ -82,14 +87,16 @@ void apply_downgrade(struct state *s, const struct pb_downgrade_info_set_request
 enum rc downgrade_restore(struct state *s, struct err *err)
 {
     struct slice v;
+    unsigned major;
+    unsigned minor;
     enum rc rc = storage_get(s->opt.storage, TABLE_META, SLICE_LIT(KEY_DOWNGRADE), &v);
-    if (rc == RC_NOT_FOUND)
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && v.n == 0))
         return RC_OK;
-    if (rc == RC_OK && v.n >= sizeof(s->downgrade))
+    if (rc == RC_OK && downgrade_parse(v, &major, &minor) == ETCD_OK)
+        set_target(s, major, minor);
+    if (rc == RC_OK && !slice_eq(v, slice_str(s->downgrade))) /* else as we write it */
         rc = RC_CORRUPT;
-    if (rc != RC_OK)
-        return err_set(err, rc, "the stored downgrade target is damaged (%s)", rc_text(rc));
-    memcpy(s->downgrade, v.p, v.n);
-    s->downgrade[v.n] = '\0';
-    return RC_OK;
+    return rc == RC_OK
+               ? RC_OK
+               : err_set(err, rc, "the stored downgrade target is damaged (%s)", rc_text(rc));
 }

@@ -13,6 +13,7 @@
 #define META_SWEPT         "finishedCompactRev"
 #define META_AUTH_ENABLED  "authEnabled"  /* u64, 0 or 1 */
 #define META_AUTH_REVISION "authRevision" /* u64 */
+#define META_FOLLOWING     "following"    /* empty; there while an import from a server goes on */
 
 /* A stored user or role: key a number, big-endian; behind the message its CRC32C. */
 #define AUTH_ROW_KEY_LEN 8

@@ -1,5 +1,6 @@
 #include "state/state.h"
 
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "state/auth_inner.h"
@@ -42,7 +43,14 @@ enum rc state_restore(struct state *s, struct state_restored *out, struct err *e
 {
     struct meta meta = {0};
     struct storage_stats stats;
+    struct slice mark;
     enum rc rc = meta_load(s->opt.storage, &meta, err);
+    if (rc == RC_OK &&
+        storage_get(s->opt.storage, TABLE_META, SLICE_LIT(META_FOLLOWING), &mark) == RC_OK)
+        rc =
+            err_set(err, RC_INVALID,
+                    "moat import --from did not end here: leases are missing, and perhaps changes; "
+                    "begin it again with an empty data directory");
     if (rc == RC_OK)
         rc = lease_restore(s, err);
     if (rc == RC_OK)
@@ -165,9 +173,12 @@ void state_read_auth(struct state *s, uint32_t field, struct slice request,
                      struct state_reply *reply)
 {
     const struct raft_request r = {.field = field, .body = request};
+    struct arena applying = s->arena; /* who listens to a change reads while its entry is applied */
+    s->arena = (struct arena){0};
     bool known = auth_apply(s, &r, reply);
     must(known);
     arena_fini(&s->arena);
+    s->arena = applying;
 }
 
 struct auth *state_auth(struct state *s)
@@ -235,15 +246,13 @@ static bool hash_one(void *arg, const struct index_hit *hit, struct slice encode
 {
     uint64_t *h = arg;
     uint64_t sub = (uint64_t)hit->mod.sub;
-    *h ^= sub;
-    for (size_t i = 0; i < encoded.n; i++)
-        *h = (*h ^ encoded.p[i]) * 0x100000001b3u; /* FNV-1a */
+    *h = fnv_hash(*h ^ sub, encoded);
     return true;
 }
 
 uint64_t state_hash(struct state *s)
 {
-    uint64_t h = 0xcbf29ce484222325u;
+    uint64_t h = FNV_SEED;
     h ^= (uint64_t)kv_revision(s->kv) * 31 + (uint64_t)kv_compacted(s->kv);
     h ^= leases_hash(&s->leases);
     h = members_hash(&s->members, h);

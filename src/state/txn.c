@@ -133,33 +133,27 @@ static enum rc decide(struct state *s, const struct pb_txn_request *r, struct pa
 
 /* ---- Judging ---- */
 
-/* Ranges deleted by the operations judged so far, to know what a later ignore_value will find: keys
- * put meanwhile exist in any case, as no key is both deleted and put but by a from-key delete. */
+/* What the operations judged so far leave of the keys that there are, to know what a later
+ * ignore_value will find. No transaction puts a key that it deletes (state/check.h), but one that
+ * goes by a delete from a key on. */
 struct judging {
     struct state *s;
     struct path *path;
-    struct arena *arena;
-    struct deleted {
-        struct slice key;
-        struct slice range_end;
-        struct deleted *next;
-    } * deleted;
+    bool cut; /* every key from here on is deleted */
+    struct slice from;
 };
 
-static bool delete_covers(const struct deleted *d, struct slice key)
+static void note_delete(struct judging *j, const struct pb_delete_range_request *r)
 {
-    if (kv_range_is_point(d->range_end))
-        return slice_eq(d->key, key);
-    bool open_end = d->range_end.n == 1 && d->range_end.p[0] == 0;
-    return slice_cmp(d->key, key) <= 0 && (open_end || slice_cmp(key, d->range_end) < 0);
+    if (!kv_range_is_open(r->range_end) || (j->cut && slice_cmp(j->from, r->key) <= 0))
+        return;
+    j->cut = true;
+    j->from = r->key;
 }
 
 static bool will_exist(const struct judging *j, struct slice key)
 {
-    for (const struct deleted *d = j->deleted; d; d = d->next)
-        if (delete_covers(d, key))
-            return false;
-    return kv_exists(j->s->kv, key);
+    return !(j->cut && slice_cmp(j->from, key) <= 0) && kv_exists(j->s->kv, key);
 }
 
 static enum etcd_error judge_put(const struct judging *j, const struct pb_put_request *r)
@@ -194,10 +188,7 @@ static enum etcd_error judge(struct judging *j, const struct pb_txn_request *r)
         } else if (op->request_case == PB_OP_TXN) {
             e = judge(j, op->request_txn);
         } else if (op->request_case == PB_OP_DELETE_RANGE) {
-            struct deleted *d = arena_alloc(j->arena, sizeof(*d));
-            *d = (struct deleted){op->request_delete_range->key,
-                                  op->request_delete_range->range_end, j->deleted};
-            j->deleted = d;
+            note_delete(j, op->request_delete_range);
         }
     }
     return e;
@@ -388,10 +379,9 @@ static void settle(const struct carrying *c, enum rc rc, struct state_reply *rep
 static enum rc run_txn(struct carrying *c, const struct pb_txn_request *r,
                        struct state_reply *reply)
 {
-    struct arena arena = {0};
     struct buf responses = {0};
     enum rc rc = decide(c->s, r, c->path);
-    struct judging j = {.s = c->s, .path = c->path, .arena = &arena};
+    struct judging j = {.s = c->s, .path = c->path};
     if (rc == RC_OK)
         reply->error = judge(&j, r);
     if (rc == RC_OK && reply->error == ETCD_OK) {
@@ -404,7 +394,6 @@ static enum rc run_txn(struct carrying *c, const struct pb_txn_request *r,
     }
     buf_fini(&responses);
     buf_fini(&c->path->taken);
-    arena_fini(&arena);
     return rc;
 }
 

@@ -1,6 +1,7 @@
 #include "wire/json_decode.h"
 
 #include "base/base64.h"
+#include "base/secret.h"
 #include "base/wr.h"
 #include "wire/scan.h"
 #include "wire/table.h"
@@ -274,7 +275,7 @@ enum rc json_decode(const struct wire_message *m, struct slice in, struct buf *o
     struct decoder d = {.lex = {.all = in}, .out = out};
     size_t before = out->n;
     decode_message(&d, m);
-    buf_fini(&d.scratch);
+    secret_buf_fini(&d.scratch); /* it may have had a password */
     if (d.lex.failed == RC_OK)
         return RC_OK;
     out->n = before;

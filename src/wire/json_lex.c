@@ -152,25 +152,6 @@ static bool hex4(struct slice s, uint32_t *out)
     return true;
 }
 
-static void append_utf8(struct buf *out, uint32_t c)
-{
-    if (c < 0x80) {
-        buf_append_u8(out, (uint8_t)c);
-        return;
-    }
-    if (c < 0x800) {
-        buf_append_u8(out, (uint8_t)(0xc0 | c >> 6));
-    } else if (c < 0x10000) {
-        buf_append_u8(out, (uint8_t)(0xe0 | c >> 12));
-        buf_append_u8(out, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-    } else {
-        buf_append_u8(out, (uint8_t)(0xf0 | c >> 18));
-        buf_append_u8(out, (uint8_t)(0x80 | (c >> 12 & 0x3f)));
-        buf_append_u8(out, (uint8_t)(0x80 | (c >> 6 & 0x3f)));
-    }
-    buf_append_u8(out, (uint8_t)(0x80 | (c & 0x3f)));
-}
-
 /* The escape at s, which begins behind the backslash: its length, 0 when it is none. Surrogates
  * come in pairs (RFC 8259 7). */
 static size_t unescape(struct slice s, struct buf *out)
@@ -187,13 +168,13 @@ static size_t unescape(struct slice s, struct buf *out)
     if (s.n == 0 || s.p[0] != 'u' || !hex4(slice_skip(s, 1), &c))
         return 0;
     if (c < 0xd800 || c > 0xdfff) {
-        append_utf8(out, c);
+        utf8_append(c, out);
         return 5;
     }
     if (c > 0xdbff || s.n < 11 || s.p[5] != '\\' || s.p[6] != 'u' ||
         !hex4(slice_skip(s, 7), &low) || low < 0xdc00 || low > 0xdfff)
         return 0;
-    append_utf8(out, 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00));
+    utf8_append(0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00), out);
     return 11;
 }
 

@@ -36,3 +36,12 @@ bool utf8_valid(struct slice s)
     }
     return true;
 }
+
+void utf8_append(uint32_t c, struct buf *out)
+{
+    static const uint8_t lead[] = {0, 0xc0, 0xe0, 0xf0};
+    unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    buf_append_u8(out, (uint8_t)(lead[more] | c >> 6 * more));
+    while (more-- > 0)
+        buf_append_u8(out, (uint8_t)(0x80 | (c >> 6 * more & 0x3f)));
+}

@@ -158,7 +158,7 @@ def leases(scratch):
         "TTL" not in post(server, "/v3/lease/keepalive", {"ID": number})["result"],
         "a dead lease was kept alive",
     )
-    short = post(server, "/v3/lease/grant", {"TTL": 1})["ID"]
+    short = post(server, "/v3/lease/grant", {"TTL": 3})["ID"]
     put(server, "short", "1", lease=short)
     wait_for(
         lambda: "kvs" not in post(server, "/v3/kv/range", {"key": b64("short")}),

@@ -157,7 +157,7 @@ def watch_iterators(scratch):
 @test("leases: keys go with a revoked or expired lease, and stay while it is refreshed")
 def leases(scratch):
     with connect(scratch.server()) as client:
-        lease, short = client.lease(60), client.lease(1)
+        lease, short = client.lease(60), client.lease(3)
         client.put("a", "1", lease=lease)
         client.put("short", "1", lease=short)
         same(lease.granted_ttl, 60)

@@ -64,7 +64,7 @@ def transactions(scratch):
 @test("leases by the paths of each version; keys go with a revoked and an expired one")
 def leases(scratch):
     client = connect(scratch.server())
-    lease, short = client.lease(60), client.lease(1)
+    lease, short = client.lease(60), client.lease(3)
     client.put("a", "1", lease=lease)
     client.put("short", "1", lease=short)
     check(0 < lease.ttl() <= 60, "remaining", lease.ttl())

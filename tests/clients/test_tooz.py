@@ -112,7 +112,7 @@ def membership(scratch):
             b"b",
             api_version="v3",
             timeout=20,
-            membership_timeout=1,
+            membership_timeout=4,
         )
         other.start()
         other.join_group(b"crew").get(20)

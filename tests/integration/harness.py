@@ -376,3 +376,9 @@ def percentile(values, percent):
     if len(values) < 2:
         return values[0] if values else 0.0
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def terminal_or_leave_out():
+    """A chroot without /dev/pts has no terminals."""
+    if not os.path.exists("/dev/ptmx") or not os.listdir("/dev/pts"):
+        raise LeftOut("there is no /dev/pts here")

@@ -2,12 +2,25 @@
 in how they exit, and in what they leave behind."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
+import termios
 import time
 
-from harness import MOAT, check, free_port, peer, plain_environment, run, same, test, wait_for
+from harness import (
+    MOAT,
+    check,
+    free_port,
+    peer,
+    plain_environment,
+    run,
+    same,
+    terminal_or_leave_out,
+    test,
+    wait_for,
+)
 from test_ctl import SCRIPT
 
 # What the script of test_ctl has not: options and commands that came after 3.4, and those of the
@@ -682,6 +695,25 @@ def logs_in_again(scratch):
             time.sleep(2.5)  # longer than a token lives
         check(mirror.poll() is None, "the mirror goes on")
         stop(mirror)
+
+
+@test("moat ctl shows again what is typed when a password prompt is interrupted")
+def interrupted_prompt(scratch):
+    terminal_or_leave_out()
+    ctl = as_etcdctl(scratch)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        line = [ctl, "--user", "root", "get", "a"]
+        os.execve(ctl, line, {**plain_environment(), "ETCDCTL_ENDPOINTS": "127.0.0.1:1"})
+    echo = lambda: bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+    wait_for(lambda: not echo(), 20, "the prompt")
+    os.write(terminal, b"hal\x03")
+    _, status = os.waitpid(pid, 0)
+    same(os.WTERMSIG(status), signal.SIGINT)
+    check(echo(), "the terminal still hides what is typed")
+    shown = os.read(terminal, 1000)
+    check(b"Password: " in shown and b"hal" not in shown, shown)
+    os.close(terminal)
 
 
 @test("moat ctl says what it cannot do yet, and with whom it could not talk")

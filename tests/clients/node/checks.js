@@ -94,10 +94,10 @@ const checks = {
     await lease.keepaliveOnce().catch(() => {});
     await lost;
     assert.equal(await client.get('a'), null);
-    const short = client.lease(1, { autoKeepAlive: false });
+    const short = client.lease(3, { autoKeepAlive: false });
     await short.put('short').value('1');
     await until(async () => (await client.get('short')) === null, "the lease's end");
-    const kept = client.lease(2);
+    const kept = client.lease(6);
     await kept.put('kept').value('1');
     await once(kept, 'keepaliveSucceeded');
     assert.equal(await client.get('kept'), '1');

@@ -85,6 +85,66 @@ static void too_many_logins_at_once_are_refused(void **state)
     people_close(&l);
 }
 
+/* The pool hashes for root alone: others are refused before it is asked. */
+static void a_stranger_does_not_make_the_pool_work(void **state)
+{
+    struct lab l;
+    (void)state;
+    const struct pb_auth_user_add_request add = {.name = SLICE_LIT("x"),
+                                                 .password = SLICE_LIT("y")};
+    const struct pb_auth_user_change_password_request change = {.name = SLICE_LIT("root"),
+                                                                .password = SLICE_LIT("y")};
+    const char *const empty = "etcdserver: user name is empty";
+    const char *const denied = "etcdserver: permission denied";
+    lab_open(&l, NULL);
+    people_move_in(&l);
+    for (int known = 0; known < 2; known++) {
+        int code = known ? GRPC_PERMISSION_DENIED : GRPC_INVALID_ARGUMENT;
+        if (known)
+            people_log_in(&l, "alice", "alice-pw");
+        l.pool_idle = true;
+        caller_refused(lab_call(&l, AUTH "UserAdd", &wire_auth_user_add_request, &add), code,
+                       known ? denied : empty);
+        caller_refused(lab_call(&l, AUTH "UserChangePassword",
+                                &wire_auth_user_change_password_request, &change),
+                       code, known ? denied : empty);
+        l.pool_idle = false;
+    }
+    people_close(&l);
+}
+
+/* No quota counts users and roles, and all of them are in memory. */
+static void users_and_roles_have_an_end(void **state)
+{
+    struct lab l;
+    (void)state;
+    enum { NAME_BYTES = 1 << 20 };
+    uint8_t *p = calloc(1, NAME_BYTES);
+    const struct pb_auth_user_add_request user = {.name = SLICE_LIT("x"),
+                                                  .password = SLICE_LIT("y")};
+    struct pb_auth_role_add_request role = {.name = slice_of(p, NAME_BYTES)};
+    struct caller_reply *last = NULL;
+    lab_open(&l, &(struct lab_options){.request_bytes = 2u << 20});
+    people_move_in(&l);
+    people_log_in(&l, "root", "root-pw");
+    for (unsigned i = 0; i < API_AUTH_BYTES_MAX / (4u << 20); i++) {
+        p[0] = (uint8_t)i;
+        caller_message(lab_call(&l, AUTH "RoleAdd", &wire_auth_role_add_request, &role));
+    }
+    p[0] = 'x';
+    p[1] = 'x';
+    last = lab_call(&l, AUTH "RoleAdd", &wire_auth_role_add_request, &role);
+    caller_refused(last, GRPC_RESOURCE_EXHAUSTED, "etcdserver: too many requests");
+    last = lab_call(&l, AUTH "UserAdd", &wire_auth_user_add_request, &user);
+    caller_refused(last, GRPC_RESOURCE_EXHAUSTED, "etcdserver: too many requests");
+    people_ok(&l, "RoleDelete", role_delete, .role = SLICE_LIT("reader"));
+    p[0] = p[1] = 0;
+    people_ok(&l, "RoleDelete", role_delete, .role = role.name);
+    people_ok(&l, "UserAdd", user_add, .name = SLICE_LIT("x"), .password = SLICE_LIT("y"));
+    people_close(&l);
+    free(p);
+}
+
 static void what_waits_at_the_end_is_refused(void **state)
 {
     struct lab l;
@@ -130,6 +190,8 @@ int main(void)
         cmocka_unit_test(the_state_gets_a_hash_of_the_password),
         cmocka_unit_test(a_password_changed_during_the_login_is_checked_again),
         cmocka_unit_test(too_many_logins_at_once_are_refused),
+        cmocka_unit_test(a_stranger_does_not_make_the_pool_work),
+        cmocka_unit_test(users_and_roles_have_an_end),
         cmocka_unit_test(what_waits_at_the_end_is_refused),
         cmocka_unit_test(json_web_tokens_are_made_and_taken),
     };

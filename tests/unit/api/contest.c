@@ -285,6 +285,62 @@ static void test_observers_see_the_leaders_values_and_no_others(void **state)
     lab_close(&l);
 }
 
+/* All of it is there when the first change is heard of. */
+static void test_a_leader_that_changes_at_once_is_seen_once(void **state)
+{
+    (void)state;
+    struct lab l;
+    size_t at = 0;
+    struct pb_delete_range_request remove = {.key = SLICE_LIT("e/a")};
+    struct pb_put_request put = {.key = SLICE_LIT("e/b"), .value = SLICE_LIT("two")};
+    struct pb_request_op ops[2] = {
+        {.request_case = PB_OP_DELETE_RANGE, .request_delete_range = &remove},
+        {.request_case = PB_OP_PUT, .request_put = &put}};
+    const struct pb_txn_request both = {.success = ops, .success_n = 2};
+    lab_open(&l, NULL);
+    grant(&l, 0xa);
+    campaign(&l, 0xa, "one");
+    struct caller_reply *s = of_leader(&l, "Observe");
+    sees(&l, s, &at, "one");
+    caller_message(lab_call(&l, "/etcdserverpb.KV/Txn", &wire_txn_request, &both));
+    sees(&l, s, &at, "two");
+    sees(&l, s, &at, NULL);
+    lab_put(&l, "e/b", "three");
+    sees(&l, s, &at, "three");
+    caller_cancel(&l.caller, s);
+    lab_close(&l);
+}
+
+/* Names are the client's, and copied: what waits with them is counted. */
+static void test_what_waits_is_counted(void **state)
+{
+    (void)state;
+    struct lab l;
+    static uint8_t name[50000];
+    memset(name, 'n', sizeof(name));
+    const struct slice all = slice_of(name, sizeof(name));
+    struct pb_lock_request r = {.name = all, .lease = 0xa};
+    const struct pb_leader_request o = {.name = all};
+    lab_open(&l, &(struct lab_options){.request_bytes = 1u << 20});
+    grant(&l, 0xa);
+    grant(&l, 0xb);
+    caller_message(lab_call(&l, "/v3lockpb.Lock/Lock", &wire_lock_request, &r));
+    uint64_t used = l.budget.used;
+    r.lease = 0xb;
+    struct caller_reply *waits = lab_call(&l, "/v3lockpb.Lock/Lock", &wire_lock_request, &r);
+    assert_true(l.budget.used >= used + 5 * sizeof(name));
+    caller_cancel(&l.caller, waits);
+    lab_run(&l);
+    assert_int_equal(l.budget.used, used);
+    struct caller_reply *sees =
+        lab_call(&l, "/v3electionpb.Election/Observe", &wire_leader_request, &o);
+    assert_true(l.budget.used >= used + 4 * sizeof(name));
+    caller_cancel(&l.caller, sees);
+    lab_run(&l);
+    assert_int_equal(l.budget.used, used);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +354,8 @@ int main(void)
         cmocka_unit_test(test_what_lacks_a_leader_key_is_refused),
         cmocka_unit_test(test_campaigning_again_proclaims),
         cmocka_unit_test(test_observers_see_the_leaders_values_and_no_others),
+        cmocka_unit_test(test_a_leader_that_changes_at_once_is_seen_once),
+        cmocka_unit_test(test_what_waits_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

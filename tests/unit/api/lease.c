@@ -297,6 +297,33 @@ static void test_leases_that_end_wait_while_nothing_can_be_written(void **state)
     lab_close(&l);
 }
 
+/* What is small is told whatever waits elsewhere. */
+static void test_answers_meet_the_budget(void **state)
+{
+    (void)state;
+    struct lab l;
+    char key[1001];
+    lab_open(&l, NULL);
+    grant(&l, 5, 100);
+    memset(key, 'k', sizeof(key) - 1);
+    key[sizeof(key) - 1] = '\0';
+    for (int i = 0; i < 40; i++) {
+        key[0] = (char)('A' + i);
+        put_on(&l, key, 5);
+    }
+    assert_int_equal(left(&l, 5).keys_n, 40);
+    grant(&l, 6, 100);
+    uint64_t used = l.budget.used;
+    l.budget.used = l.budget.max - 20000; /* a call must still be taken */
+    assert_int_equal(left(&l, 6).granted_ttl, 100);
+    const struct pb_lease_time_to_live_request r = {.id = 5, .keys = true};
+    caller_refused(
+        lab_call(&l, "/etcdserverpb.Lease/LeaseTimeToLive", &wire_lease_time_to_live_request, &r),
+        GRPC_RESOURCE_EXHAUSTED, "etcdserver: response is too large");
+    l.budget.used -= l.budget.max - 20000 - used;
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_a_lease_is_there_once_its_grant_is_answered),
         cmocka_unit_test(test_a_message_that_is_none_ends_the_stream),
         cmocka_unit_test(test_leases_that_end_wait_while_nothing_can_be_written),
+        cmocka_unit_test(test_answers_meet_the_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

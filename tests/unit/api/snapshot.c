@@ -121,6 +121,30 @@ static void a_reader_that_goes_leaves_nothing(void **state)
     lab_close(&l); /* while four are being read */
 }
 
+/* Or the few places there are would soon be held by those who forgot. */
+static void a_reader_that_stands_still_is_cut_off(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &(struct lab_options){.stream_window = 100000});
+    fill(&l);
+    struct caller_reply *slow = ask(&l);
+    struct caller_reply *dead = ask(&l);
+    lab_run(&l);
+    for (unsigned i = 0; i < 3; i++) {
+        lab_pass_ms(&l, API_VIEW_STALL_MS - 1000);
+        caller_allow(&l.caller, slow, 300000);
+        lab_run(&l);
+    }
+    assert_false(slow->ended || slow->reset);
+    caller_allow(&l.caller, dead, 1 << 20); /* its refusal comes behind what was sent before */
+    lab_run(&l);
+    assert_true(dead->ended);
+    assert_int_equal(dead->grpc_status, GRPC_UNAVAILABLE);
+    assert_string_equal(dead->message, "etcdserver: request timed out");
+    lab_close(&l);
+}
+
 static void hash_is_of_all_that_is_stored(void **state)
 {
     (void)state;
@@ -152,6 +176,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_has_what_was_acknowledged),
         cmocka_unit_test(it_waits_for_its_reader),
         cmocka_unit_test(a_reader_that_goes_leaves_nothing),
+        cmocka_unit_test(a_reader_that_stands_still_is_cut_off),
         cmocka_unit_test(hash_is_of_all_that_is_stored),
     };
     return cmocka_run_group_tests_name("api/snapshot", tests, NULL, NULL);

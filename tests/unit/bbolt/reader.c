@@ -122,6 +122,22 @@ static void keys_out_of_order_are_damage(void **state)
     buf_fini(&file);
 }
 
+/* bbolt has none; many of them in one page would take hours to compare. */
+static void a_key_that_is_too_long_is_refused(void **state)
+{
+    (void)state;
+    struct buf file = file_make(1, 40000);
+    uint8_t *key = memmem(file.p, file.n, "00000000v", 9);
+    assert_non_null(key);
+    assert_int_equal(load_u32(key - 8), 8); /* the only element's head ends before it */
+    store_u32(key - 8, BBOLT_KEY_MAX);
+    store_u32(key - 4, 1);
+    assert_int_equal(read_all(buf_slice(&file)), RC_OK);
+    store_u32(key - 8, BBOLT_KEY_MAX + 1);
+    assert_int_equal(read_all(buf_slice(&file)), RC_CORRUPT);
+    buf_fini(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +146,7 @@ int main(void)
         cmocka_unit_test(either_meta_page_is_enough),
         cmocka_unit_test(a_tree_that_leads_back_ends),
         cmocka_unit_test(keys_out_of_order_are_damage),
+        cmocka_unit_test(a_key_that_is_too_long_is_refused),
     };
     return cmocka_run_group_tests_name("bbolt/reader", tests, NULL, NULL);
 }

@@ -235,6 +235,40 @@ static void authentication_that_is_off_needs_no_token(void **state)
     peer_stop(&peer);
 }
 
+/* A stream is answered and stays open; the connection takes nothing more. */
+static void serve_going_away(struct peer_call *call, const struct peer_request *request)
+{
+    const struct pb_lease_keep_alive_response r = {.id = 5, .ttl = 60};
+    if (strcmp(request->path, "/etcdserverpb.Lease/LeaseKeepAlive") == 0) {
+        peer_reply(call, &wire_lease_keep_alive_response, &r);
+        peer_go_away(call);
+    } else {
+        serve_fine(call, request);
+    }
+}
+
+static void who_goes_away_is_asked_no_more(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct lab l;
+    struct pb_range_response r;
+    const struct pb_lease_keep_alive_request keep = {.id = 5};
+    AUTO(buf_fini) struct buf message = {0};
+    peer_start(&peer, serve_going_away);
+    const char *endpoints[] = {peer.endpoint};
+    open_lab(&l, endpoints, 1, "");
+    uint64_t deadline = client_deadline(20000);
+    struct client_call *stream =
+        client_open(l.client, CLIENT_LEASE_KEEP_ALIVE, deadline, false, &l.status);
+    client_send(stream, CLIENT_LEASE_KEEP_ALIVE, &keep);
+    assert_int_equal(client_await(l.client, stream, deadline, &message), RC_OK);
+    assert_int_equal(get(&l, 20000, &r), RC_OK);
+    client_call_free(stream);
+    close_lab(&l);
+    peer_stop(&peer);
+}
+
 static void a_request_over_the_limit_is_not_sent(void **state)
 {
     (void)state;
@@ -290,6 +324,7 @@ int main(void)
         cmocka_unit_test(what_no_server_saw_is_made_again_also_a_write),
         cmocka_unit_test(a_stale_token_is_renewed_once),
         cmocka_unit_test(authentication_that_is_off_needs_no_token),
+        cmocka_unit_test(who_goes_away_is_asked_no_more),
         cmocka_unit_test(a_request_over_the_limit_is_not_sent),
         cmocka_unit_test(an_answer_that_is_none_is_an_error),
     };

@@ -129,6 +129,51 @@ static void a_message_over_the_limit_ends_its_call_alone(void **state)
     close_lab(&l);
 }
 
+/* What nobody reads, too long to be read or not, stays with its sender, and in nobody's way. */
+static void an_unread_call_does_not_stop_others(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {CLIENT_WINDOW - 100, 3 * CLIENT_WINDOW};
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        struct lab l;
+        AUTO(buf_fini) struct buf big = {0};
+        AUTO(buf_fini) struct buf out = {0};
+        memset(buf_extend(&big, lengths[i]), 'x', lengths[i]);
+        open_lab(&l, serve_echo, CLIENT_WINDOW, 0);
+        struct client_call *unread = call(&l, buf_slice(&big));
+        client_call_send(unread, buf_slice(&big));
+        client_call_send(unread, SLICE_LIT(""));
+        struct client_call *c = call(&l, SLICE_LIT("x"));
+        for (int turn = 0; turn < 1000; turn++) {
+            assert_int_equal(next(&l, c, &out), RC_OK);
+            client_call_send(c, SLICE_LIT("x"));
+        }
+        assert_false(client_call_is_over(unread));
+        client_call_free(c);
+        client_call_free(unread);
+        close_lab(&l);
+    }
+}
+
+static void serve_strange_status(struct peer_call *call, const struct peer_request *request)
+{
+    (void)request;
+    peer_end(call, (enum grpc_code) - 1, "");
+}
+
+static void a_status_that_is_no_number_is_not_fine(void **state)
+{
+    (void)state;
+    struct lab l;
+    AUTO(buf_fini) struct buf out = {0};
+    open_lab(&l, serve_strange_status, 100, 0);
+    struct client_call *c = call(&l, SLICE_LIT("x"));
+    assert_int_equal(next(&l, c, &out), RC_END);
+    assert_int_equal(client_call_status(c)->code, GRPC_UNKNOWN);
+    client_call_free(c);
+    close_lab(&l);
+}
+
 static void serve_compressed(struct peer_call *call, const struct peer_request *request)
 {
     (void)request;
@@ -229,6 +274,8 @@ int main(void)
         cmocka_unit_test(messages_go_both_ways_and_the_status_ends_them),
         cmocka_unit_test(a_message_longer_than_the_window_arrives),
         cmocka_unit_test(a_message_over_the_limit_ends_its_call_alone),
+        cmocka_unit_test(an_unread_call_does_not_stop_others),
+        cmocka_unit_test(a_status_that_is_no_number_is_not_fine),
         cmocka_unit_test(a_compressed_message_ends_its_call),
         cmocka_unit_test(a_refused_stream_was_never_seen),
         cmocka_unit_test(a_lost_connection_takes_its_calls_along),

@@ -102,6 +102,11 @@ void peer_reset(struct peer_call *call, uint32_t error)
     nghttp2_submit_rst_stream(call->session, 0, call->id, error);
 }
 
+void peer_go_away(struct peer_call *call)
+{
+    nghttp2_submit_goaway(call->session, 0, call->id, NGHTTP2_NO_ERROR, NULL, 0);
+}
+
 void peer_hang_up(struct peer_call *call)
 {
     *call->hang_up = true;

@@ -39,6 +39,7 @@ void peer_reply(struct peer_call *call, const struct wire_message *m, const void
 void peer_end(struct peer_call *call, enum grpc_code code, const char *text); /* percent-encoded */
 void peer_reset(struct peer_call *call, uint32_t error);
 void peer_raw(struct peer_call *call, struct slice bytes); /* into the stream as they are */
+void peer_go_away(struct peer_call *call);                 /* take no further stream */
 void peer_hang_up(struct peer_call *call);                 /* close the connection at once */
 
 #endif

@@ -24,7 +24,12 @@ static void open_lab(struct lab *l, peer_serve *serve, int64_t revision)
     client_loop_init(&l->loop);
     struct slice endpoint = slice_str(l->peer.endpoint);
     const struct client_options opt = {
-        .endpoints = &endpoint, .endpoints_n = 1, .dial_timeout_ms = 20000};
+        .endpoints = &endpoint,
+        .endpoints_n = 1,
+        .user = SLICE_INIT("u"),
+        .password = SLICE_INIT("p"),
+        .dial_timeout_ms = 20000,
+    };
     const struct client_watch_options watch = {.key = SLICE_INIT("k"), .revision = revision};
     l->client = client_new(&l->loop, &opt);
     l->watch = client_watch_new(l->client, &watch);
@@ -169,6 +174,50 @@ static void a_refusal_is_given_as_its_reason(void **state)
     close_lab(&l);
 }
 
+/* Gives tokens t1, t2 …; a watch with another than the second is refused, as etcd refuses it. */
+static void serve_second_token(struct peer_call *call, const struct peer_request *request)
+{
+    static unsigned given;
+    if (strcmp(request->path, "/etcdserverpb.Auth/Authenticate") == 0) {
+        char token[8] = {'t', (char)('1' + given++)};
+        const struct pb_authenticate_response r = {.token = slice_str(token)};
+        peer_reply(call, &wire_authenticate_response, &r);
+        peer_end(call, GRPC_OK, "");
+    } else if (strcmp(request->token, "t2") == 0) {
+        reply_created(call, 6);
+        reply_event(call, 7);
+        peer_end(call, GRPC_UNAVAILABLE, "");
+    } else {
+        const struct pb_watch_response r = {
+            .created = true,
+            .canceled = true,
+            .watch_id = -1,
+            .cancel_reason = SLICE_INIT("rpc error: code = Unauthenticated desc = "
+                                        "etcdserver: invalid auth token"),
+        };
+        peer_reply(call, &wire_watch_response, &r);
+    }
+}
+
+static void a_stale_token_is_renewed_once(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct client_status status = {0};
+    struct arena arena = {0};
+    struct pb_watch_response r;
+    open_lab(&l, serve_second_token, 0);
+    assert_int_equal(client_login(l.client, &status), RC_OK); /* t1 */
+    assert_int_equal(next_event(&l), 7);                      /* t2 */
+    assert_int_equal(client_login(l.client, &status), RC_OK); /* t3, for the next stream */
+    assert_int_equal(client_watch_await(l.watch, -1, &arena, &r), RC_OK);
+    assert_true(r.canceled); /* t4 is no better */
+    assert_int_equal(client_watch_await(l.watch, -1, &arena, &r), RC_END);
+    arena_fini(&arena);
+    client_status_fini(&status);
+    close_lab(&l);
+}
+
 static void serve_progress(struct peer_call *call, const struct peer_request *request)
 {
     struct arena arena = {0};
@@ -207,6 +256,7 @@ int main(void)
         cmocka_unit_test(from_now_on_means_from_its_creation_on),
         cmocka_unit_test(what_the_server_cancels_is_over),
         cmocka_unit_test(a_refusal_is_given_as_its_reason),
+        cmocka_unit_test(a_stale_token_is_renewed_once),
         cmocka_unit_test(progress_can_be_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,22 @@ static void without_rows_there_is_only_the_head(void **state)
           "└────┴───────┘\n");
 }
 
+static void columns_have_no_lines_and_the_last_begins_together(void **state)
+{
+    (void)state;
+    static const char *const cells[] = {"1234567", "x", "é", "", "1", "long name"};
+    struct box b;
+    AUTO(buf_fini) struct buf out = {0};
+    fill(&b, cells, ARRAY_LEN(cells));
+    box_columns(&b, &out);
+    buf_append_u8(&out, 0);
+    assert_string_equal((const char *)out.p, "     ID  IS IT\n"
+                                             "1234567  x\n"
+                                             "      é  \n"
+                                             "      1  long name\n");
+    box_fini(&b);
+}
+
 static void lines_are_rows_by_commas(void **state)
 {
     (void)state;
@@ -65,6 +81,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cells_are_as_wide_as_the_widest),
         cmocka_unit_test(without_rows_there_is_only_the_head),
+        cmocka_unit_test(columns_have_no_lines_and_the_last_begins_together),
         cmocka_unit_test(lines_are_rows_by_commas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,9 @@ static void capture(bool terminal, void (*draw)(void), char *out, size_t size)
     char path[] = "/tmp/moat-progress-XXXXXX";
     if (terminal) {
         reader = posix_openpt(O_RDWR | O_NOCTTY);
-        assert_true(reader >= 0 && grantpt(reader) == 0 && unlockpt(reader) == 0);
+        if (reader < 0)
+            skip(); /* a chroot without /dev/pts has no terminals */
+        assert_true(grantpt(reader) == 0 && unlockpt(reader) == 0);
         writer = open(ptsname(reader), O_RDWR | O_NOCTTY);
     } else {
         writer = mkstemp(path);

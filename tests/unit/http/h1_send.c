@@ -108,6 +108,25 @@ static void test_source_fails(void **state)
     assert_true(lab.finished);
 }
 
+/* One chunk, and yet no more of it at once than of any body. */
+static void test_whole_chunk(void **state)
+{
+    (void)state;
+    lab_feed(&lab, slice_str(GET("/whole?40000")));
+    for (size_t before = 0; lab.live; before = lab.out.n) {
+        lab_emit(&lab, 1000);
+        assert_true(lab.out.n - before < HTTP_DATA_TURN + 1000);
+    }
+    *buf_extend(&lab.out, 1) = 0;
+    char *end;
+    const char *body = strstr((const char *)lab.out.p, "\r\n\r\n") + 4;
+    assert_int_equal(strtoul(body, &end, 16), 40000);
+    assert_int_equal(strspn(end + 2, "a"), 40000);
+    assert_string_equal(end + 2 + 40000, "\r\n0\r\n\r\n");
+    buf_clear(&lab.out);
+    assert_non_null(strstr(lab_talk(&lab, GET("/unsized?3")), "\r\n\r\n3\r\naaa\r\n0\r\n"));
+}
+
 static void test_gone_while_sending(void **state)
 {
     (void)state;
@@ -125,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_chunks),       TEST(test_grpc_shape),   TEST(test_turns),
         TEST(test_source_waits), TEST(test_source_fails), TEST(test_gone_while_sending),
+        TEST(test_whole_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,6 +76,13 @@ static void source_release(struct http_source *src)
     CONTAINER_OF(src, struct lab_stream, source)->lab->released++;
 }
 
+static size_t source_whole(const struct http_source *src)
+{
+    const void *p = src;
+    return ((const struct lab_stream *)((const char *)p - offsetof(struct lab_stream, source)))
+        ->left;
+}
+
 static bool is(const struct lab_stream *s, const char *path)
 {
     size_t n = strlen(path);
@@ -97,11 +104,12 @@ static void answer(struct lab_stream *s, struct slice body)
 static void answer_source(struct lab_stream *s, bool sized)
 {
     static const struct http_source_ops ops = {source_pull, source_release};
+    static const struct http_source_ops whole = {source_pull, source_release, source_whole};
     const struct http_header trailer[] = {{SLICE_LIT("x-sum"), SLICE_LIT("a\r\nb: c")}};
     const uint8_t *n = memchr(s->path.p, '?', s->path.n);
     for (const uint8_t *p = n; p && ++p < s->path.p + s->path.n;)
         s->left = s->left * 10 + (size_t)(*p - '0');
-    s->source.ops = &ops;
+    s->source.ops = is(s, "/whole") ? &whole : &ops;
     answer_headers(s, sized ? (int64_t)s->left : -1);
     if (is(s, "/trailers"))
         http_stream_trailers(s->stream, trailer, 1);
@@ -179,7 +187,7 @@ static void on_end(struct http_handler *handler, void *ctx)
         answer_error(s);
     } else if (is(s, "/list") || is(s, "/urgent")) {
         answer_source(s, true);
-    } else if (is(s, "/unsized") || is(s, "/trailers") || is(s, "/fail")) {
+    } else if (is(s, "/unsized") || is(s, "/whole") || is(s, "/trailers") || is(s, "/fail")) {
         answer_source(s, false);
     } else if (is(s, "/short")) {
         answer_source(s, true);

@@ -5,6 +5,7 @@
  *   /early       "early", before the body          /error      headers only (trailers-only gRPC)
  *   /list?N      N bytes 'a' from a source         /urgent?N   the same, class URGENT
  *   /unsized?N   /list of unknown length           /trailers?N /unsized with a trailer
+ *   /whole?N     /unsized as one chunk
  *   /wait        a source that waits for lab_say   /fail       a source that fails after 3 bytes
  *   /hold        never answered, body not consumed /short      a source shorter than its length
  *   /late        "late", at the first piece of the body

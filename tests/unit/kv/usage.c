@@ -145,6 +145,47 @@ static void the_work_is_bounded(void **state)
     lab_close(&l);
 }
 
+/* Each step down copies the prefix: a key of many delimiters must not hold everybody up. */
+static void it_goes_down_so_far(void **state)
+{
+    (void)state;
+    struct lab l = {0};
+    struct buf key = {0};
+    lab_open(&l);
+    for (unsigned i = 0; i < 100 * USAGE_DESCENTS_MAX; i++)
+        buf_append_u8(&key, '/');
+    buf_append_u8(&key, 0);
+    lab_put(&l, (const char *)key.p, "v");
+    struct usage u = find(&l, "", true);
+    assert_int_equal(u.prefix.n, USAGE_DESCENTS_MAX);
+    assert_int_equal(u.n, 1);
+    expect_sum(&u);
+    usage_fini(&u);
+    buf_fini(&key);
+    lab_close(&l);
+}
+
+/* Prefixes are copied into the answer, which must not become as large as the keys are. */
+static void long_prefixes_stay_unsplit(void **state)
+{
+    (void)state;
+    struct lab l = {0};
+    static char key[USAGE_BYTES_MAX / 4 + 2];
+    lab_open(&l);
+    memset(key, 'k', sizeof(key) - 1);
+    key[sizeof(key) - 2] = '/';
+    for (unsigned i = 0; i < 10; i++) {
+        key[0] = (char)('0' + i);
+        lab_put(&l, key, "v");
+    }
+    struct usage u = find(&l, "", false);
+    assert_int_equal(u.n, 4);
+    assert_int_equal(u.unsplit.keys, 6);
+    expect_sum(&u);
+    usage_fini(&u);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +193,8 @@ int main(void)
         cmocka_unit_test(what_all_share_is_gone_into),
         cmocka_unit_test(a_prefix_may_end_in_the_last_byte),
         cmocka_unit_test(the_work_is_bounded),
+        cmocka_unit_test(it_goes_down_so_far),
+        cmocka_unit_test(long_prefixes_stay_unsplit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

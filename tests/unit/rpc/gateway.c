@@ -58,6 +58,7 @@ static void test_paths_that_lead_nowhere(void **state)
     expect("/v3alpha/echo", "", "{}", 404, "404 page not found");
     expect("/v3", "", "{}", 307, "Location: /v3/\r\n");
     expect("//v3/./x/../echo?q", "", "{}", 307, "Location: /v3/echo?q\r\n");
+    expect("/./\\host?a=\"", "", "{}", 307, "Location: /%5Chost?a=%22\r\n");
     expect("/v3/missing", "", "{}", 501, "\"unknown method Missing for service t.T\"");
     struct caller_reply *r = caller_send(
         &lab.caller, &(struct caller_request){
@@ -161,6 +162,19 @@ static void test_an_answer_for_nobody(void **state)
     rpc_reply(lab.held, &body);
 }
 
+/* Who sends many requests at once is one among others all the same. */
+static void test_calls_of_a_connection_have_one_origin(void **state)
+{
+    (void)state;
+    gateway_lab_send(&lab, "/v3/wait", "{}", false);
+    struct rpc_call *first = lab.held;
+    gateway_lab_send(&lab, "/v3/wait", "{}", false);
+    assert_true(first != lab.held);
+    assert_int_equal(rpc_call_origin(first), rpc_call_origin(lab.held));
+    rpc_fail_etcd(first, ETCD_STOPPED, NULL);
+    rpc_fail_etcd(lab.held, ETCD_STOPPED, NULL);
+}
+
 static void test_memory_is_counted(void **state)
 {
     (void)state;
@@ -188,6 +202,7 @@ int main(void)
         TEST(test_a_stream_without_a_message),
         TEST(test_a_deadline_ends_the_wait),
         TEST(test_an_answer_for_nobody),
+        TEST(test_calls_of_a_connection_have_one_origin),
         TEST(test_memory_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,6 +155,57 @@ static void test_a_slow_reader_is_not_heard(void **state)
     buf_fini(&body);
 }
 
+static void test_what_is_shared_waits_once(void **state)
+{
+    enum { READERS = 3, VALUE = 90000, JSON = VALUE / 3 * 4 };
+    struct caller_reply *r[READERS];
+    struct rpc_call *calls[READERS];
+    struct buf field = {0};
+    (void)state;
+    buf_append_str(&field, "\x2a\x90\xbf\x05"); /* KeyValue.value, 90000 bytes */
+    memset(buf_extend(&field, VALUE), 0, VALUE);
+    struct blob *tail = blob_new(&field);
+    for (size_t i = 0; i < READERS; i++) {
+        r[i] = gateway_lab_send(&lab, "/v3/talk", "{\"key\":\"YQ==\"}", true);
+        calls[i] = lab.talk;
+        gateway_lab_said(r[i], "{\"result\":{\"key\":\"YQ==\"}}\n");
+    }
+    size_t before = lab.budget.used;
+    for (size_t i = 0; i < READERS; i++) {
+        rpc_send_shared(calls[i], SLICE_LIT("\x0a\1b"), tail);
+        assert_true(rpc_queued(calls[i]) > JSON);
+    }
+    assert_in_range(lab.budget.used - before, JSON, JSON + 1000);
+    blob_release(tail);
+    caller_cancel(&lab.caller, r[0]);
+    for (size_t i = 1; i < READERS; i++) {
+        caller_allow(&lab.caller, r[i], 10000000);
+        caller_pump(&lab.caller);
+        buf_append_u8(&r[i]->body, 0);
+        has((const char *)r[i]->body.p, "{\"result\":{\"key\":\"Yg==\",\"value\":\"AAAA");
+        has((const char *)r[i]->body.p, "AAA\"}}\n");
+        assert_int_equal(rpc_queued(calls[i]), 0);
+        caller_cancel(&lab.caller, r[i]);
+    }
+}
+
+static void test_a_little_is_shared_as_well(void **state)
+{
+    struct buf field = {0};
+    (void)state;
+    struct caller_reply *r = gateway_lab_send(&lab, "/v3/talk", "{\"key\":\"YQ==\"}", true);
+    buf_clear(&r->body);
+    buf_append_str(&field, "\x2a\1x");
+    struct blob *tail = blob_new(&field);
+    for (int i = 0; i < 2; i++) {
+        rpc_send_shared(lab.talk, SLICE_LIT("\x0a\1b"), tail);
+        caller_pump(&lab.caller);
+        gateway_lab_said(r, "{\"result\":{\"key\":\"Yg==\",\"value\":\"eA==\"}}\n");
+    }
+    blob_release(tail);
+    caller_cancel(&lab.caller, r);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_lab, close_lab)
@@ -166,6 +217,8 @@ int main(void)
         TEST(test_what_is_pulled_becomes_json),
         TEST(test_a_reader_that_leaves_releases_the_source),
         TEST(test_a_slow_reader_is_not_heard),
+        TEST(test_what_is_shared_waits_once),
+        TEST(test_a_little_is_shared_as_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

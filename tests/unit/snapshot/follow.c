@@ -106,6 +106,24 @@ static void what_does_not_follow_is_refused(void **state)
     }
 }
 
+/* The leases come last: without them keys would live for ever. */
+static void a_server_may_start_once_the_leases_are_there(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct slice mark;
+    struct follow *f = start(&l);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(storage_get(l.storage, TABLE_META, SLICE_LIT(META_FOLLOWING), &mark),
+                         RC_OK);
+        assert_int_equal(follow_flush(f, &l.err), RC_OK);
+    }
+    assert_int_equal(follow_leases(f, NULL, 0, &l.err), RC_OK);
+    assert_int_equal(storage_get(l.storage, TABLE_META, SLICE_LIT(META_FOLLOWING), &mark),
+                     RC_NOT_FOUND);
+    end(&l, f);
+}
+
 static void leases_are_replaced(void **state)
 {
     (void)state;
@@ -144,6 +162,7 @@ int main(void)
         cmocka_unit_test(changes_follow),
         cmocka_unit_test(a_gap_is_refused),
         cmocka_unit_test(what_does_not_follow_is_refused),
+        cmocka_unit_test(a_server_may_start_once_the_leases_are_there),
         cmocka_unit_test(leases_are_replaced),
         cmocka_unit_test(data_that_was_started_on_is_left_alone),
     };

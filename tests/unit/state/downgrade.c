@@ -67,12 +67,35 @@ static void the_job_outlasts_a_restart(void **state)
     lab_close(&l);
 }
 
+static void a_damaged_target_is_not_believed(void **state)
+{
+    (void)state;
+    static const char *const stored[] = {"x",      "3",        "3.6",
+                                         "3.06.0", "3.6.0-\"", "a.very.long.text.0"};
+    for (size_t i = 0; i < ARRAY_LEN(stored); i++) {
+        struct lab l = {0};
+        lab_open(&l);
+        set(&l, true, "3.6", "3.7");
+        lab_pass_ms(&l, STATE_FLUSH_MS);
+        lab_turns(&l);
+        const struct storage_op op = {.table = TABLE_META,
+                                      .change = STORAGE_PUT,
+                                      .key = SLICE_LIT("downgrade"),
+                                      .value = slice_str(stored[i])};
+        assert_int_equal(storage_commit(l.storage, &op, 1), RC_OK);
+        storage_refresh(l.storage);
+        assert_int_equal(lab_restart(&l), RC_CORRUPT);
+        lab_close(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_are_read_as_etcd_reads_them),
         cmocka_unit_test(only_the_version_before_is_a_target),
         cmocka_unit_test(the_job_outlasts_a_restart),
+        cmocka_unit_test(a_damaged_target_is_not_believed),
     };
     return cmocka_run_group_tests_name("state/downgrade", tests, NULL, NULL);
 }

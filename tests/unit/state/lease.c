@@ -1,11 +1,13 @@
 /* Entries that concern leases: what they answer, which keys go with a lease, and what storage gives
  * back after a start. */
 #include "kv/map_storage.h"
+#include "kv/watch.h"
 #include "lab.h"
 #include "state/leases.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -281,6 +283,48 @@ static void test_damaged_leases_refuse_the_start(void **state)
     }
 }
 
+struct reader {
+    struct listener listener;
+    struct state *state;
+    unsigned heard;
+};
+
+static void read_users(struct listener *listener, const struct change *c)
+{
+    struct reader *r = CONTAINER_OF(listener, struct reader, listener);
+    struct state_reply reply = {0};
+    (void)c;
+    state_read_auth(r->state, RAFT_REQUEST_AUTH_USER_LIST, (struct slice){0}, &reply);
+    assert_int_equal(reply.error, ETCD_OK);
+    buf_fini(&reply.body);
+    r->heard++;
+}
+
+/* A lock that hears of its key's end asks on from there, and with it whoever waits to read. */
+static void test_reading_within_an_entry_does_it_no_harm(void **state)
+{
+    (void)state;
+    enum { LEASES = 100 };
+    struct lab l = {0};
+    struct reader r = {.listener.changed = read_users};
+    int64_t ids[LEASES];
+    lab_open(&l);
+    r.state = l.state;
+    listener_begin(&r.listener, state_kv(l.state), SLICE_LIT("a"), SLICE_LIT("b"));
+    for (int i = 0; i < LEASES; i++) {
+        char key[8];
+        snprintf(key, sizeof(key), "k%d", i);
+        ids[i] = i + 1;
+        grant(&l, ids[i], 60);
+        assert_int_equal(put_on(&l, i == 0 ? "a" : key, ids[i]), ETCD_OK);
+    }
+    expire(&l, ids, LEASES);
+    listener_end(&r.listener);
+    assert_int_equal(r.heard, 2);
+    assert_int_equal(leases_count(state_leases(l.state)), 0);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_a_start_gives_leases_keys_and_checkpoints_back),
         cmocka_unit_test(test_a_checkpoint_cannot_say_more_than_was_granted),
         cmocka_unit_test(test_damaged_leases_refuse_the_start),
+        cmocka_unit_test(test_reading_within_an_entry_does_it_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

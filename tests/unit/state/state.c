@@ -2,6 +2,7 @@
  * storage held is there again after a start. */
 #include "kv/map_storage.h"
 #include "lab.h"
+#include "state/meta.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -219,6 +220,18 @@ static void damaged_data_is_refused(void **state)
     lab_close(&l);
 }
 
+static void an_import_that_was_broken_off_is_refused(void **state)
+{
+    (void)state;
+    struct lab l;
+    const struct storage_op mark = {TABLE_META, STORAGE_PUT, SLICE_LIT(META_FOLLOWING), {0}};
+    lab_open(&l);
+    assert_int_equal(storage_commit(l.storage, &mark, 1), RC_OK);
+    assert_int_equal(lab_restart(&l), RC_INVALID);
+    assert_non_null(strstr(l.err.text, "moat import --from did not end here"));
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +244,7 @@ int main(void)
         cmocka_unit_test(the_quota_counts_flushed_unflushed_and_new),
         cmocka_unit_test(the_same_entries_give_the_same_hash),
         cmocka_unit_test(damaged_data_is_refused),
+        cmocka_unit_test(an_import_that_was_broken_off_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

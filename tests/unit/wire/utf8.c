@@ -63,12 +63,29 @@ static void test_pairs(void **state)
     }
 }
 
+/* Each character of a length, the first and the last one. */
+static void test_append(void **state)
+{
+    (void)state;
+    static const uint32_t characters[] = {0, 0x7f, 0x80, 0x7ff, 0x800, 0xffff, 0x10000, 0x10ffff};
+    struct buf out = {0};
+    for (size_t i = 0; i < ARRAY_LEN(characters); i++)
+        utf8_append(characters[i], &out);
+    assert_int_equal(out.n, 2 * (1 + 2 + 3 + 4));
+    assert_memory_equal(out.p,
+                        "\0\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"
+                        "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+                        out.n);
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid),
         cmocka_unit_test(test_invalid),
         cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_append),
     };
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
 }

@@ -76,7 +76,7 @@ func TestMutexTryLockAndOwnership(t *testing.T) {
 
 func TestSessionEndsWithItsLeaseAndFreesItsLock(t *testing.T) {
 	client := dial(t)
-	first, second := session(t, client, 3), session(t, client, 2)
+	first, second := session(t, client, 6), session(t, client, 6)
 	lock := concurrency.NewMutex(first, "/doors")
 	require.NoError(t, lock.Lock(within(t)))
 	_, err := client.Revoke(within(t), first.Lease())

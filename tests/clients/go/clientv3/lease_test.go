@@ -45,7 +45,7 @@ func TestLeaseHoldsItsKeysUntilRevoked(t *testing.T) {
 
 func TestLeaseExpiresAndOneKeptAliveDoesNot(t *testing.T) {
 	client := dial(t)
-	short, kept := grant(t, client, 1), grant(t, client, 2)
+	short, kept := grant(t, client, 3), grant(t, client, 6)
 	alive, err := client.KeepAlive(within(t), kept)
 	require.NoError(t, err)
 	watch := client.Watch(within(t), "short", clientv3.WithRev(1))
@@ -53,7 +53,7 @@ func TestLeaseExpiresAndOneKeptAliveDoesNot(t *testing.T) {
 	put(t, client, "short", "1", clientv3.WithLease(short))
 	require.Equal(t, clientv3.EventTypeDelete, events(t, watch, 2)[1].Type)
 	for i := 0; i < 4; i++ {
-		require.EqualValues(t, 2, (<-alive).TTL)
+		require.EqualValues(t, 6, (<-alive).TTL)
 	}
 	require.Equal(t, []string{"1"}, get(t, client, "kept"))
 	_, err = client.Revoke(within(t), kept)
