@@ -175,6 +175,7 @@ def every_other_call(user):
         (user, MAINTENANCE + "MoveLeader", {"target": 77}),
         (user, CLUSTER + "MemberRemove", {"id": 77}),
         (user, CLUSTER + "MemberPromote", {"id": 77}),
+        (user, CLUSTER + "MemberUpdate", {"id": 77, "peer_urls": ["http://127.0.0.1:1"]}),
     ]
 
 
