@@ -44,6 +44,8 @@ def run_tests(wanted, make_scratch=harness.Scratch):
     """Run every test for whose "name: sentence" wanted says yes; return the exit status that agrees
     with the closing line, "N passed, N failed"."""
     signal.signal(signal.SIGALRM, _out_of_time)
+    # A shell that runs us in the background ignores it, and what we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     passed = failed = 0
     for name, sentence, function in harness.TESTS:
         if not wanted(f"{name}: {sentence}"):
