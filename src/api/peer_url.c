@@ -77,14 +77,17 @@ static bool is_authority(struct slice s)
 struct slice peer_url_parse(struct slice in, struct arena *arena)
 {
     static const char *const schemes[] = {"http", "https", "unix", "unixs"};
-    struct slice url = arena_copy(arena, trim(in));
-    struct slice scheme = up_to(url, ":");
-    if (scheme.n == url.n || !all_print(url))
+    struct slice given = trim(in);
+    struct slice scheme = up_to(given, ":");
+    if (scheme.n == given.n || !all_print(given))
         return (struct slice){0};
-    uint8_t *p = (uint8_t *)(uintptr_t)url.p; /* our copy */
+    uint8_t *p = arena_alloc(arena, given.n);
+    memcpy(p, given.p, given.n);
     for (size_t i = 0; i < scheme.n; i++)
         if (p[i] >= 'A' && p[i] <= 'Z')
             p[i] |= 0x20;
+    struct slice url = slice_of(p, given.n);
+    scheme.p = p;
     size_t which = 0;
     while (which < ARRAY_LEN(schemes) && !slice_eq(scheme, slice_str(schemes[which])))
         which++;

@@ -41,23 +41,24 @@ struct watch_stream {
 
 /* ---- What is sent ---- */
 
-static void send(struct watch_stream *s, struct pb_watch_response *msg)
+static void respond(struct watch_stream *s, struct pb_watch_response *msg)
 {
     struct pb_response_header header = api_header(s->api);
     struct buf body = {0};
     msg->header = &header;
     rpc_body_begin(&body);
     wire_encode(&wire_watch_response, msg, &body);
+    msg->header = NULL; /* it ends here */
     rpc_send(s->call, &body);
 }
 
 /* A create that failed is answered as created and canceled at once. */
 static void send_refusal(struct watch_stream *s, const char *reason)
 {
-    send(s, &(struct pb_watch_response){.watch_id = NO_WATCH,
-                                        .created = true,
-                                        .canceled = true,
-                                        .cancel_reason = slice_str(reason)});
+    respond(s, &(struct pb_watch_response){.watch_id = NO_WATCH,
+                                           .created = true,
+                                           .canceled = true,
+                                           .cancel_reason = slice_str(reason)});
 }
 
 /* All of a WatchResponse but its events. */
@@ -77,7 +78,8 @@ static struct slice next_event(struct slice *events)
 {
     struct slice rest = *events;
     uint64_t n = 0;
-    bool fine = scan_varint(&rest, &n) && scan_varint(&rest, &n) && n <= rest.n;
+    bool fine = scan_varint(&rest, &n); /* the tag; then the length */
+    fine = fine && scan_varint(&rest, &n) && n <= rest.n;
     must(fine); /* ours */
     size_t len = events->n - rest.n + (size_t)n;
     struct slice event = {events->p, len};
@@ -170,8 +172,9 @@ static void failed(struct watcher *watcher, enum rc rc)
     const char *reason = rc == RC_LIMIT ? "etcdserver: too many events in one revision"
                                         : etcd_error_text(ETCD_CORRUPT);
     w->stream->api->damaged = w->stream->api->damaged || rc != RC_LIMIT;
-    send(w->stream, &(struct pb_watch_response){
-                        .watch_id = w->id, .canceled = true, .cancel_reason = slice_str(reason)});
+    respond(w->stream, &(struct pb_watch_response){.watch_id = w->id,
+                                                   .canceled = true,
+                                                   .cancel_reason = slice_str(reason)});
 }
 
 static const struct watcher_ops watcher_ops = {wants, events, lost, failed};
@@ -307,7 +310,7 @@ static void create(struct watch_stream *s, struct pb_watch_create_request *r)
     w->fragment = r->fragment;
     api_charge(s->api, &w->charged, sizeof(*w) + sizeof(struct span) + r->key.n + r->range_end.n);
     watcher_open(&w->watcher, state_kv(s->api->state), r->key, r->range_end, kind_of(r), w->start);
-    send(s, &(struct pb_watch_response){.watch_id = id, .created = true});
+    respond(s, &(struct pb_watch_response){.watch_id = id, .created = true});
 }
 
 static void cancel(struct watch_stream *s, int64_t id)
@@ -320,7 +323,7 @@ static void cancel(struct watch_stream *s, int64_t id)
     s->behind = NULL;
     s->n--;
     memmove(s->v + at, s->v + at + 1, (s->n - at) * sizeof(struct watch *));
-    send(s, &(struct pb_watch_response){.watch_id = id, .canceled = true});
+    respond(s, &(struct pb_watch_response){.watch_id = id, .canceled = true});
 }
 
 /* Everything up to the current revision was told: no progress ahead of events (etcd#15220). */
@@ -358,8 +361,9 @@ static void tell_progress(struct watch_stream *s)
     int64_t revision = kv_revision(state_kv(s->api->state));
     if (s->current_at != revision && are_current(s))
         s->current_at = revision;
+    struct pb_watch_response msg = {.watch_id = NO_WATCH};
     if (s->current_at == revision)
-        send(s, &(struct pb_watch_response){.watch_id = NO_WATCH});
+        respond(s, &msg);
 }
 
 /* Those that asked for it, and had no events since this was last due. */
@@ -369,7 +373,7 @@ static void progress_due(struct timer *t)
     for (size_t i = 0; i < s->n; i++) {
         struct watch *w = s->v[i];
         if (w->progress_notify && !w->told && is_current(w) && wants(&w->watcher))
-            send(s, &(struct pb_watch_response){.watch_id = w->id});
+            respond(s, &(struct pb_watch_response){.watch_id = w->id});
         w->told = false;
     }
     env_after(s->api->opt.env, t, s->interval_ns);

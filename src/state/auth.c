@@ -551,8 +551,7 @@ bool auth_apply(struct state *s, const struct raft_request *r, struct state_repl
 
 uint64_t auth_hash(const struct auth *a, uint64_t h)
 {
-    const uint64_t numbers[2] = {a->revision, a->enabled};
-    h = fnv_hash(h, slice_of(numbers, sizeof(numbers)));
+    h = fnv_add(fnv_add(h, a->revision), a->enabled);
     for (size_t i = 0; i < a->users.n; i++)
         h = fnv_hash(h, buf_slice(&a->users.v[i]->bytes));
     for (size_t i = 0; i < a->roles.n; i++)

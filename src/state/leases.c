@@ -1,5 +1,6 @@
 #include "state/leases.h"
 
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "base/must.h"
 
@@ -211,7 +212,7 @@ size_t leases_biggest(const struct leases *ls, const struct lease **out, size_t 
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
-    h = (h ^ v) * 0x100000001b3u; /* FNV-1a */
+    h = fnv_add(h, v);
     return h ^ h >> 29;
 }
 

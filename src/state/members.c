@@ -1,5 +1,6 @@
 #include "state/members.h"
 
+#include "base/fnv.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/wr.h"
@@ -62,7 +63,7 @@ static void hold(struct members *ms, struct member_row *row)
         free_row(ms->v[at]);
     } else {
         must(ms->n < MEMBERS_MAX);
-        memmove(&ms->v[at + 1], &ms->v[at], (ms->n - at) * sizeof(*ms->v));
+        memmove(&ms->v[at + 1], &ms->v[at], (ms->n - at) * sizeof(struct member_row *));
         ms->n++;
     }
     ms->v[at] = row;
@@ -95,7 +96,7 @@ static void drop(struct state *s, uint64_t id)
     pending_delete(&s->pending, TABLE_MEMBER, slice_of(key, sizeof(key)));
     free_row(ms->v[at]);
     ms->n--;
-    memmove(&ms->v[at], &ms->v[at + 1], (ms->n - at) * sizeof(*ms->v));
+    memmove(&ms->v[at], &ms->v[at + 1], (ms->n - at) * sizeof(struct member_row *));
 }
 
 /* ---- Changes ---- */
@@ -212,7 +213,6 @@ void members_fini(struct state *s)
 uint64_t members_hash(const struct members *ms, uint64_t h)
 {
     for (size_t i = 0; i < ms->n; i++)
-        for (size_t k = 0; k < ms->v[i]->encoded.n; k++)
-            h = (h ^ ms->v[i]->encoded.p[k]) * 0x100000001b3u; /* FNV-1a */
+        h = fnv_hash(h, buf_slice(&ms->v[i]->encoded));
     return h;
 }
