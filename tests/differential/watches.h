@@ -1,4 +1,4 @@
-/* watches - both servers are asked for the same stretch of history by the same watches.
+/* watches - moat and etcd 3.7 are asked for the same stretch of history by the same watches.
  *
  * What is compared is each watch's answers, in order: control messages, and events with the pairs
  * before them. Where a message ends is not: moat's are smaller when there is much to tell. Between
