@@ -249,11 +249,21 @@ static bool may_be_bare(const struct step *s)
     return s->kind == STEP_TXN || (s->kind == STEP_RANGE && range->keys_only);
 }
 
+/* The mapping of grpc-gateway 1, where version 2 has 400. */
+static bool precondition_by_old_gateway(const struct answer *moat, const struct answer *etcd)
+{
+    return moat->code == GRPC_FAILED_PRECONDITION && etcd->code == moat->code &&
+           moat->http_status == 400 && etcd->http_status == 412 &&
+           strcmp(moat->text, etcd->text) == 0;
+}
+
 static enum rule find_rule(const struct step *s, const struct answer *moat,
                            const struct answer *etcd)
 {
     if (asks_for_odd_order(s) && refused_with(moat, ETCD_INVALID_SORT_OPTION))
         return RULE_SORT_ORDER;
+    if (precondition_by_old_gateway(moat, etcd))
+        return RULE_GATEWAY_412;
     if (s->kind == STEP_TXN && other_fault_first(moat, etcd))
         return RULE_FAULT_ORDER;
     if (may_be_bare(s) && moat->code == 0 && etcd->code == 0 &&

@@ -15,7 +15,8 @@
     X(NONE, "agreed in everything")                                                                \
     X(SORT_ORDER, "3.4 ignores an unknown sort_order")                                             \
     X(FAULT_ORDER, "3.4 judges a transaction's puts before its ranges")                            \
-    X(KEYS_ONLY_LEASE, "3.4 shows the lease with keys_only")
+    X(KEYS_ONLY_LEASE, "3.4 shows the lease with keys_only")                                       \
+    X(GATEWAY_412, "3.4's gateway answers FAILED_PRECONDITION with 412")
 
 #define RULE_ENUM(name, text) RULE_##name,
 enum rule { RULE_TABLE(RULE_ENUM) RULE_COUNT };

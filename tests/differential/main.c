@@ -229,14 +229,24 @@ static double seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static bool rule_applies(const struct options *opt, enum rule rule)
+{
+    if (!opt->program.old_peer)
+        return false;
+    if (rule == RULE_KEYS_ONLY_LEASE)
+        return opt->program.leases > 0;
+    if (rule == RULE_GATEWAY_412)
+        return opt->program.leases > 0 && opt->servers.form == CLIENT_JSON;
+    return true;
+}
+
 /* Returns how many rules were of no use: then the versions do not differ in that any more. */
 static unsigned print_rules(const struct options *opt, const uint64_t rules[RULE_COUNT])
 {
     unsigned never = 0;
     printf("answers\n");
     for (enum rule rule = 0; rule < RULE_COUNT; rule++) {
-        bool used =
-            opt->program.old_peer && (rule != RULE_KEYS_ONLY_LEASE || opt->program.leases > 0);
+        bool used = rule_applies(opt, rule);
         never += rules[rule] == 0 && used;
         printf("  %-60s %10" PRIu64 "%s\n", rule_text(rule), rules[rule],
                rules[rule] == 0 && used ? "  (NEVER REACHED)" : "");
