@@ -230,7 +230,7 @@ static void gather(struct lessor *l, uint64_t now)
     for (struct timer *t = timers_take(&l->terms, now); t; t = timers_take(&l->terms, now)) {
         struct lease *lease = CONTAINER_OF(t, struct lease, term.timer);
         bool ends = lease->term.deadline_ns <= now;
-        if (lease->term.clearing) { /* its renewal is on its way: nothing from before it may follow */
+        if (lease->term.clearing) { /* a renewal is on its way: nothing older follows it */
             timer_start(&l->terms, t, now + RETRY_NS);
             continue;
         }

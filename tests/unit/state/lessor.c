@@ -421,6 +421,32 @@ static void test_a_renewal_outlives_a_checkpoint_that_is_on_its_way(void **state
     close(&r);
 }
 
+/* Such a checkpoint would be of the time before, and a crash would bring that back. */
+static void test_no_checkpoint_is_made_while_a_renewal_is_on_its_way(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct asked a;
+    open(&r);
+    struct lease *l = grant(&r, 1, 1000);
+    pass_ms(&r, 300000);
+    settle(&r, true);
+    assert_int_equal(l->remaining, 700);
+    pass_ms(&r, 299999);
+    renew(&r, 1, &a);
+    pass_ms(&r, 1); /* the next would be due */
+    assert_int_equal(r.n, 1);
+    settle(&r, true);
+    assert_int_equal(a.rc, RC_OK);
+    assert_int_equal(l->remaining, 0);
+    pass_ms(&r, 299999);
+    assert_int_equal(r.n, 0);
+    pass_ms(&r, 1);
+    settle(&r, true);
+    assert_int_equal(l->remaining, 700);
+    close(&r);
+}
+
 /* etcd#20615 */
 static void test_a_lease_revoked_during_its_renewal_is_not_renewed(void **state)
 {
@@ -497,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_a_new_leader_begins_with_what_was_left),
         cmocka_unit_test(test_a_renewal_takes_the_checkpoint_back_first),
         cmocka_unit_test(test_a_renewal_outlives_a_checkpoint_that_is_on_its_way),
+        cmocka_unit_test(test_no_checkpoint_is_made_while_a_renewal_is_on_its_way),
         cmocka_unit_test(test_a_lease_revoked_during_its_renewal_is_not_renewed),
         cmocka_unit_test(test_time_that_is_up_during_a_renewal_does_not_end_the_lease),
         cmocka_unit_test(test_a_renewal_that_needs_an_entry_says_when_there_is_none),
