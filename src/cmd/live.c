@@ -1,5 +1,6 @@
 #include "cmd/live.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "client/watch.h"
 #include "cmd/remote.h"
@@ -38,25 +39,13 @@ struct live {
 
 /* ---- The snapshot ---- */
 
-static enum rc write_all(int fd, struct slice s)
-{
-    while (s.n > 0) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno != EINTR)
-            return rc_of_errno(errno);
-        if (n > 0)
-            s = slice_skip(s, (size_t)n);
-    }
-    return RC_OK;
-}
-
 static enum rc take_part(struct live *v, struct slice message, int fd)
 {
     struct arena arena = {0};
     struct pb_snapshot_response part;
     enum rc rc = wire_decode(&wire_snapshot_response, message, &arena, &part);
     if (rc == RC_OK)
-        rc = write_all(fd, part.blob);
+        rc = fd_write_all(fd, part.blob);
     if (rc == RC_OK && v->talk)
         fprintf(stderr, "\rsnapshot: %" PRIu64 " MiB left   ", part.remaining_bytes >> 20);
     arena_fini(&arena);

@@ -2,6 +2,7 @@
  *
  * The server sends the file with its SHA-256 behind it. It is written beside its place and moved
  * there once it is whole and on the disk. */
+#include "base/fd.h"
 #include "base/mem.h"
 #include "ctl/gotext.h"
 #include "ctl/print.h"
@@ -23,18 +24,6 @@ struct saving {
     struct buf version; /* of the server */
 };
 
-static bool write_all(int fd, struct slice s)
-{
-    while (s.n > 0) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno != EINTR)
-            return false;
-        if (n > 0)
-            s = slice_skip(s, (size_t)n);
-    }
-    return true;
-}
-
 /* The system's reason between head and tail. */
 static int failed(const char *head, const char *tail)
 {
@@ -52,7 +41,7 @@ static int take_chunk(struct saving *s, struct slice message, struct progress *b
     int code = EXIT_OK;
     if (wire_decode(&wire_snapshot_response, message, &arena, &r) != RC_OK) {
         code = ctl_fail(EXIT_INTERRUPTED, "could not write snapshot: damaged message");
-    } else if (!write_all(s->fd, r.blob)) {
+    } else if (fd_write_all(s->fd, r.blob) != RC_OK) {
         code = failed("could not write snapshot: ", "");
     } else {
         s->size += r.blob.n;
