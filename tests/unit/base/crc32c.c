@@ -30,13 +30,13 @@ static void gives_the_values_of_the_rfc(void **state)
 static void both_ways_are_equal(void **state)
 {
     (void)state;
-    uint8_t bytes[300];
+    static uint8_t bytes[4000]; /* all lengths at which the work is cut another way */
     struct rng rng;
     rng_seed(&rng, 1);
     for (size_t i = 0; i < sizeof(bytes); i++)
         bytes[i] = (uint8_t)rng_u64(&rng);
-    for (size_t at = 0; at < 16; at++)
-        for (size_t n = 0; n + at <= sizeof(bytes); n++) {
+    for (size_t at = 0; at < 9; at++)
+        for (size_t n = 0; n + at <= sizeof(bytes); n += n < 600 ? 1 : 37) {
             struct slice s = {bytes + at, n};
             uint32_t seed = (uint32_t)rng_u64(&rng);
             assert_int_equal(crc32c(seed, s), crc32c_portable(seed, s));
