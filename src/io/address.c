@@ -103,6 +103,16 @@ void io_sockaddr_text(const struct io_sockaddr *sa, char out[IO_PEER_TEXT_MAX])
     }
 }
 
+bool io_sockaddr_is_loopback(const struct io_sockaddr *sa)
+{
+    if (sa->any.sa_family == AF_INET)
+        return ntohl(sa->in.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+    const struct in6_addr *v6 = &sa->in6.sin6_addr;
+    return sa->any.sa_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(v6) ||
+            (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET));
+}
+
 uint16_t io_sockaddr_port(const struct io_sockaddr *sa)
 {
     if (sa->any.sa_family == AF_INET)

@@ -9,6 +9,7 @@
 #include "base/slice.h"
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -48,6 +49,8 @@ void io_address_text(const struct io_address *a, char *out, size_t cap);
 
 /* The same for a peer; an IPv4 address mapped into IPv6 is shown as IPv4, a Unix peer as "@". */
 void io_sockaddr_text(const struct io_sockaddr *sa, char out[IO_PEER_TEXT_MAX]);
+
+bool io_sockaddr_is_loopback(const struct io_sockaddr *sa); /* 127.0.0.0/8, mapped or not; ::1 */
 
 uint16_t io_sockaddr_port(const struct io_sockaddr *sa); /* 0 when it has none */
 void io_sockaddr_set_port(struct io_sockaddr *sa, uint16_t port);

@@ -19,6 +19,7 @@
 #define COMPLAINT_NS     NS_PER_S
 #define KEEPALIVE_S      30 /* idle, then between probes: as etcd's listeners */
 #define TEXT_MAX         (IO_HOST_MAX + 16)
+#define UNPACED          "reno" /* the congestion control that every Linux has, and allows anyone */
 
 /* One line a second at most, with what was held back. */
 struct complaint {
@@ -311,6 +312,15 @@ static void take(struct io_listener *l, int fd, const struct io_sockaddr *peer)
     conn_start(c, layer, l->opt.limits.write_stall_ms);
 }
 
+/* Where the host's congestion control paces what it sends (BBR does), the kernel sets a timer for
+ * each piece: a third of the time that a large answer takes. Within one host there is nothing to
+ * pace for. Between hosts the choice stays the host's. */
+static void unpace(int fd, const struct io_sockaddr *peer)
+{
+    if (io_sockaddr_is_loopback(peer)) /* a kernel that refuses is merely slower */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, UNPACED, sizeof(UNPACED) - 1);
+}
+
 static void on_incoming(uv_poll_t *h, int status, int events)
 {
     struct listen_socket *s = h->data;
@@ -320,12 +330,13 @@ static void on_incoming(uv_poll_t *h, int status, int events)
     for (int i = 0; i < ACCEPTS_PER_TURN && !l->closed; i++) {
         struct io_sockaddr peer = {.len = sizeof(struct sockaddr_un)};
         int fd = accept4(s->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0)
+        if (fd >= 0) {
+            unpace(fd, &peer);
             take(l, fd, &peer);
-        else if (errno == EAGAIN)
+        } else if (errno == EAGAIN) {
             return;
-        else if (errno == ENOMEM || errno == ENOBUFS ||
-                 ((errno == EMFILE || errno == ENFILE) && !shed(l, s->fd))) {
+        } else if (errno == ENOMEM || errno == ENOBUFS ||
+                   ((errno == EMFILE || errno == ENFILE) && !shed(l, s->fd))) {
             rest(l);
             return;
         }

@@ -77,6 +77,32 @@ static void mapped_peers_are_shown_as_ipv4(void **state)
     assert_text(&sa, "10.0.0.1:9");
 }
 
+static void loopback_is_known_in_every_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        bool is;
+    } cases[] = {
+        {"127.0.0.1", true},
+        {"127.255.0.9", true},
+        {"128.0.0.1", false},
+        {"0.0.0.0", false},
+        {"::1", true},
+        {"::2", false},
+        {"::", false},
+        {"::ffff:127.0.0.1", true},
+        {"::ffff:10.0.0.1", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct io_sockaddr sa[IO_SOCKADDRS_MAX];
+        assert_int_equal(resolve(cases[i].host, 1, sa), 1);
+        assert_int_equal(io_sockaddr_is_loopback(&sa[0]), cases[i].is);
+    }
+    struct io_sockaddr un = {.un = {.sun_family = AF_UNIX}};
+    assert_false(io_sockaddr_is_loopback(&un));
+}
+
 static void unix_paths_have_a_limit(void **state)
 {
     (void)state;
@@ -113,6 +139,7 @@ int main(void)
         cmocka_unit_test(names_are_refused),
         cmocka_unit_test(texts_for_people),
         cmocka_unit_test(mapped_peers_are_shown_as_ipv4),
+        cmocka_unit_test(loopback_is_known_in_every_form),
         cmocka_unit_test(unix_paths_have_a_limit),
     };
     return cmocka_run_group_tests_name("io/address", tests, NULL, NULL);

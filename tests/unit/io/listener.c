@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -100,6 +101,36 @@ static void any_address_takes_loopback_too(void **state)
     hear_end(r, fd);
     close(fd);
     io_listener_close(l);
+}
+
+/* The server's descriptor of the connection that fd is the client's end of. */
+static int other_end(int fd)
+{
+    struct sockaddr_in own = {0};
+    socklen_t len = sizeof(own);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+    for (int i = 0; i < FD_SETSIZE; i++) {
+        struct sockaddr_in peer = {0};
+        len = sizeof(peer);
+        if (getpeername(i, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+            peer.sin_port == own.sin_port)
+            return i;
+    }
+    fail_msg("no descriptor is the other end");
+    return -1;
+}
+
+static void nothing_is_paced_within_the_host(void **state)
+{
+    struct rig *r = *state;
+    int fd;
+    rig_listen(r, IO_ADDRESS_TCP, IO_LIMITS_DEFAULT);
+    assert_non_null(rig_pair(r, &fd));
+    char name[16] = "";
+    socklen_t len = sizeof(name);
+    assert_int_equal(getsockopt(other_end(fd), IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+    assert_string_equal(name, "reno");
+    close(fd);
 }
 
 static void a_live_unix_socket_is_left_alone(void **state)
@@ -315,6 +346,7 @@ int main(void)
         T(a_name_is_not_an_address),
         T(localhost_is_the_loopback),
         T(any_address_takes_loopback_too),
+        T(nothing_is_paced_within_the_host),
         T(a_live_unix_socket_is_left_alone),
         T(a_dead_unix_socket_is_replaced),
         T(a_file_in_the_way_is_not_removed),
