@@ -228,13 +228,23 @@ void index_iter_fini(struct index_iter *it)
     buf_fini(&it->last);
 }
 
+/* Come to a leaf: does it lie in the range as a whole, or up to where? */
+static void iter_enter(struct index_iter *it, const struct leaf *leaf, unsigned slot)
+{
+    bool found;
+    it->leaf = leaf;
+    it->slot = slot;
+    it->end = leaf ? leaf->keys.n : 0;
+    if (it->end > 0 && !before_end(&it->r, entry_key(leaf->keys.of[it->end - 1])))
+        it->end = keys_find(&leaf->keys, it->r.to, &found);
+}
+
 /* Find the next entry's place again, from the key last returned. */
 static void iter_seek(struct index_iter *it)
 {
     struct place p;
     bool found = tree_find(&it->x->tree, it->started ? buf_slice(&it->last) : it->r.from, &p);
-    it->leaf = p.leaf;
-    it->slot = p.at + (found && it->started);
+    iter_enter(it, p.leaf, p.at + (found && it->started));
     it->changes = it->x->tree.changes;
 }
 
@@ -251,37 +261,35 @@ static void prefetch_ahead(const struct leaf *leaf, unsigned slot)
         history_prefetch_ends(&of[slot + ITER_AHEAD / 3]->history);
 }
 
-bool index_iter_next(struct index_iter *it, struct index_hit *hit)
+unsigned index_iter_take(struct index_iter *it, struct index_hit *hits, unsigned max)
 {
+    unsigned n = 0;
     if (it->changes != it->x->tree.changes)
         iter_seek(it);
-    const struct leaf *leaf = it->leaf;
-    unsigned slot = it->slot;
-    bool found = false;
-    while (leaf && !found) {
-        if (slot == leaf->keys.n) {
-            leaf = leaf->next;
-            slot = 0;
-            continue;
-        }
-        const struct entry *e = leaf->keys.of[slot];
-        if (!before_end(&it->r, entry_key(e)))
-            break;
-        slot++;
-        prefetch_ahead(leaf, slot);
-        if (history_at(&e->history, it->at, hit) == RC_OK) {
-            hit->key = entry_key(e);
-            found = true;
+    while (it->leaf && n < max) {
+        const struct leaf *leaf = it->leaf;
+        if (it->slot < it->end) {
+            const struct entry *e = leaf->keys.of[it->slot++];
+            prefetch_ahead(leaf, it->slot);
+            hits[n].key = entry_key(e);
+            n += history_at(&e->history, it->at, &hits[n]) == RC_OK;
+        } else if (it->end == leaf->keys.n) {
+            iter_enter(it, leaf->next, 0);
+        } else {
+            break; /* the range ends within the leaf */
         }
     }
-    it->leaf = leaf;
-    it->slot = slot;
-    if (found) {
+    if (n > 0) {
         buf_clear(&it->last);
-        buf_append_slice(&it->last, hit->key);
+        buf_append_slice(&it->last, hits[n - 1].key);
         it->started = true;
     }
-    return found;
+    return n;
+}
+
+bool index_iter_next(struct index_iter *it, struct index_hit *hit)
+{
+    return index_iter_take(it, hit, 1) == 1;
 }
 
 /* --- State --- */

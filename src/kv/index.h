@@ -97,6 +97,7 @@ struct index_iter {
     uint64_t changes; /* of the index, when leaf and slot were found */
     const void *leaf;
     unsigned slot;
+    unsigned end;    /* of the leaf's slots, those before it are in the range */
     struct buf last; /* the key last returned, to find the way again */
     bool started;
 };
@@ -104,6 +105,9 @@ struct index_iter {
 void index_iter_init(struct index_iter *it, const struct index *x, const struct index_range *r,
                      int64_t at);
 bool index_iter_next(struct index_iter *it, struct index_hit *hit);
+/* The next `max` at once, which is cheaper; fewer only at the end. Their keys are valid until the
+ * index changes. */
+unsigned index_iter_take(struct index_iter *it, struct index_hit *hits, unsigned max);
 void index_iter_fini(struct index_iter *it);
 
 /* May compaction at revision c drop this revision of the key? True for all at or below c but the

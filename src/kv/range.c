@@ -373,26 +373,33 @@ static enum rc find_ahead(struct kv_range *r)
     return rc;
 }
 
-static enum rc walk_on(struct kv_range *r, struct index_hit *hit)
+/* The next of the walk that pass, `max` of them: so many are still to come. */
+static enum rc walk_on(struct kv_range *r, struct index_hit *hits, unsigned max)
 {
     if (!r->walking)
         index_iter_init(&r->walk, r->kv->index, &r->range, r->at);
     r->walking = true;
-    do {
-        if (!index_iter_next(&r->walk, hit))
+    for (unsigned n = 0; n < max;) {
+        unsigned taken = index_iter_take(&r->walk, &hits[n], max - n);
+        if (taken == 0)
             return RC_CORRUPT;
-    } while (!passes(r, hit));
+        for (unsigned end = n + taken, i = n; i < end; i++)
+            if (passes(r, &hits[i]))
+                hits[n++] = hits[i];
+    }
     return RC_OK;
 }
 
 static enum rc look_ahead(struct kv_range *r)
 {
-    struct index_hit hit;
+    struct index_hit hits[RANGE_AHEAD];
+    unsigned n = r->left < RANGE_AHEAD ? (unsigned)r->left : RANGE_AHEAD;
     r->ahead_next = r->ahead_end = 0;
-    while (r->ahead_end < RANGE_AHEAD && r->ahead_end < r->left) {
-        if (walk_on(r, &hit) != RC_OK)
-            return RC_CORRUPT;
-        r->ahead[r->ahead_end++] = (struct range_next){.rev = hit.mod, .size = hit.size};
+    if (walk_on(r, hits, n) != RC_OK)
+        return RC_CORRUPT;
+    for (; r->ahead_end < n; r->ahead_end++) {
+        const struct index_hit *hit = &hits[r->ahead_end];
+        r->ahead[r->ahead_end] = (struct range_next){.rev = hit->mod, .size = hit->size};
     }
     return find_ahead(r);
 }
@@ -432,7 +439,7 @@ static enum rc next_pair(struct kv_range *r)
     }
     if (r->point)
         hit = r->only;
-    else if (walk_on(r, &hit) != RC_OK)
+    else if (walk_on(r, &hit, 1) != RC_OK)
         return RC_CORRUPT;
     r->current = hit.mod;
     r->current_size = hit.size;
@@ -474,9 +481,17 @@ static enum rc read_pair(struct kv_range *r, struct buf *out, size_t room_end)
     size_t prefix_len = (size_t)(codec_range_prefix_store(prefix, pair.n) - prefix);
     if (!r->use_built && prefix_len + pair.n != r->current_size)
         return RC_CORRUPT;
-    append_from(r, slice_of(prefix, prefix_len), 0, out, room_end);
-    append_from(r, pair, prefix_len, out, room_end);
-    if (r->offset == prefix_len + pair.n)
+    size_t len = prefix_len + pair.n;
+    if (r->offset == 0 && room_end - out->n >= len) { /* as a whole: nearly all of them */
+        uint8_t *at = buf_extend(out, len);
+        memcpy(at, prefix, prefix_len);
+        memcpy(at + prefix_len, pair.p, pair.n);
+        r->offset = len;
+    } else {
+        append_from(r, slice_of(prefix, prefix_len), 0, out, room_end);
+        append_from(r, pair, prefix_len, out, room_end);
+    }
+    if (r->offset == len)
         r->state = RANGE_NEXT;
     return RC_OK;
 }
