@@ -26,6 +26,7 @@ static const char usage_text[] =
     "  txn             one compare, one put        fresh           a new connection, one put\n"
     "  lease           grant a lease               leaseput        a put with such a lease\n"
     "  watch           -n puts to -w watchers      idlewatch       -w watchers, each of a key\n"
+    "  stream          the keys of the prefix by RangeStream (etcd 3.7)\n"
     "  compact         at the revision -l, and wait until it is done\n"
     "\n"
     "  -e HOST:PORT  server (127.0.0.1:2379)       -T          TLS, without verifying\n"
@@ -46,6 +47,7 @@ static const char *const op_names[OP_MAX] = {
     [OP_RANGE_SERIALIZABLE] = "srange",
     [OP_LIST] = "list",
     [OP_LIST_SERIALIZABLE] = "slist",
+    [OP_LIST_STREAM] = "stream",
     [OP_COUNT] = "count",
     [OP_TXN] = "txn",
     [OP_LEASE] = "lease",

@@ -18,6 +18,7 @@ enum op {
     OP_RANGE_SERIALIZABLE,
     OP_LIST,
     OP_LIST_SERIALIZABLE,
+    OP_LIST_STREAM,
     OP_COUNT,
     OP_TXN,
     OP_LEASE,

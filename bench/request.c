@@ -160,6 +160,7 @@ static void put_request(struct writer *w, struct load *l, enum op op, int64_t nu
         break;
     case OP_LIST:
     case OP_LIST_SERIALIZABLE:
+    case OP_LIST_STREAM:
     case OP_COUNT:
         put_list(w, l, op);
         break;
@@ -225,6 +226,8 @@ const char *request_path(enum op op)
         return "/etcdserverpb.KV/Txn";
     case OP_COMPACT:
         return "/etcdserverpb.KV/Compact";
+    case OP_LIST_STREAM:
+        return "/etcdserverpb.KV/RangeStream";
     case OP_LEASE:
         return "/etcdserverpb.Lease/LeaseGrant";
     case OP_WATCH:
