@@ -112,12 +112,6 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum)
     a->compactor = make_compactor(a);
 }
 
-void api_lead(struct api *a)
-{
-    if (quorum_is_leader(a->quorum))
-        lease_lead(a);
-}
-
 struct http_handler *api_handler(struct api *a, enum rpc_door door)
 {
     return rpc_server_handler(a->rpc, door);
@@ -210,6 +204,7 @@ void api_free(struct api *a)
     rpc_server_free(a->rpc);
     routes_close(a);
     buf_fini(&a->space.text);
+    buf_fini(&a->missing);
     tokens_free(a);
     free(a);
 }

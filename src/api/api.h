@@ -72,6 +72,7 @@ struct api_options {
     unsigned bcrypt_cost;
     enum api_member_list member_list;
     uint64_t max_learners;             /* members that do not vote; more are not added */
+    bool strict_reconfig;              /* refuse changes of members that would cost the majority */
     void (*random)(void *p, size_t n); /* fit for secrets */
 };
 
@@ -82,9 +83,16 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum);
  * ends the reads that wait for it. */
 void api_free(struct api *a);
 
-/* Consensus has started, and what the log held is applied: if this member leads, the leases' time
- * counts from now on. Once. */
-void api_lead(struct api *a);
+/* Consensus has started, and what the log held is applied. Once, before the first call. */
+void api_begin(struct api *a);
+/* This member leads from now on, so the leases' time counts; or no longer. */
+void api_lead(struct api *a, bool leads);
+/* --force-new-cluster, ahead of api_begin: propose that no other member is left, if there are any,
+ * and log each. */
+void api_forget_others(struct api *a);
+/* Who is missing for a majority, and what to do; NULL where this member is one by itself. Valid
+ * until the next call. */
+const char *api_explain_voters(struct api *a);
 
 struct http_handler *api_handler(struct api *a, enum rpc_door door);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */
