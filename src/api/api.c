@@ -82,6 +82,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->reads);
     waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
+    a->leaderless.fire = api_leaderless;
     a->next_id = rng_u64(opt->env->rng);
     a->rpc = rpc_server_new(&(struct rpc_options){
         .env = opt->env,
@@ -191,6 +192,7 @@ void api_free(struct api *a)
     if (!a)
         return;
     timer_stop(a->opt.env->timers, &a->overdue);
+    timer_stop(a->opt.env->timers, &a->leaderless);
     compactor_free(a->compactor);
     must(list_empty(&a->reads));
     if (a->state)

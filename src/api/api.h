@@ -23,7 +23,8 @@
 
 #define API_PASSWORDS_MAX  256u         /* passwords and tokens that the pool works on */
 #define API_AUTH_BYTES_MAX (256u << 20) /* of memory for users and roles: above, none are added */
-#define API_LEASE_TTL_MIN  2        /* seconds: etcd's, one and a half election timeouts of 1 s */
+#define API_LEADERLESS_MAX 3u /* election timeouts without a leader: streams that need one end */
+#define API_LEASE_TTL_MIN  2  /* seconds: etcd's, one and a half election timeouts of 1 s */
 #define API_LEASES_MAX     1000000u /* above, none is granted: each costs some 200 bytes of memory */
 
 struct api;
@@ -72,6 +73,7 @@ struct api_options {
     unsigned bcrypt_cost;
     enum api_member_list member_list;
     uint64_t max_learners;             /* members that do not vote; more are not added */
+    uint32_t election_ms;              /* 0: QUORUM_ELECTION_MS */
     bool strict_reconfig;              /* refuse changes of members that would cost the majority */
     void (*random)(void *p, size_t n); /* fit for secrets */
 };
@@ -85,8 +87,8 @@ void api_free(struct api *a);
 
 /* Consensus has started, and what the log held is applied. Once, before the first call. */
 void api_begin(struct api *a);
-/* This member leads from now on, so the leases' time counts; or no longer. */
-void api_lead(struct api *a, bool leads);
+/* This one leads now; 0: nobody does. If it is this member, the leases' time counts. */
+void api_leader(struct api *a, uint64_t leader);
 /* --force-new-cluster, ahead of api_begin: propose that no other member is left, if there are any,
  * and log each. */
 void api_forget_others(struct api *a);

@@ -44,10 +44,11 @@ struct api {
     struct {
         struct buf text; /* with its zero; empty: none yet */
         uint64_t told_ns;
-    } space;                /* why the quota is used up */
-    struct buf missing;     /* which voters are, with its zero */
-    uint64_t members_seen;  /* changes that consensus was told */
-    bool leads;             /* as api_lead was told */
+    } space;               /* why the quota is used up */
+    struct buf missing;    /* which voters are, with its zero */
+    uint64_t members_seen; /* changes that consensus was told */
+    bool leads;            /* as api_leader was told */
+    struct timer leaderless;
     uint64_t next_alarm_ns; /* not proposed again before */
     struct health_count {
         uint64_t success, error;
@@ -123,6 +124,8 @@ void lock_refuse(struct rpc_call *call, const char *text);
 
 /* Tell consensus who votes, if entries have changed it. */
 void api_follow_members(struct api *a);
+/* There was no leader for API_LEADERLESS_MAX election timeouts. */
+void api_leaderless(struct timer *t);
 /* Leases begin to end: this member leads. */
 void lease_lead(struct api *a);
 /* Why the quota is used up, and by which prefixes, if the caller may read everything; valid until

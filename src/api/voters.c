@@ -21,11 +21,25 @@ void api_begin(struct api *a)
 {
     a->members_seen = state_members(a->state)->changes - 1; /* also those of a life before */
     api_follow_members(a);
-    api_lead(a, quorum_is_leader(a->quorum));
+    api_leader(a, quorum_leader(a->quorum));
 }
 
-void api_lead(struct api *a, bool leads)
+/* etcd's monitorLeader. */
+void api_leaderless(struct timer *t)
 {
+    struct api *a = CONTAINER_OF(t, struct api, leaderless);
+    rpc_refuse_leaderless(a->rpc, etcd_error_code(ETCD_NO_LEADER), etcd_error_text(ETCD_NO_LEADER),
+                          api_explain_voters(a));
+}
+
+void api_leader(struct api *a, uint64_t leader)
+{
+    uint64_t election_ms = a->opt.election_ms ? a->opt.election_ms : QUORUM_ELECTION_MS;
+    bool leads = leader == a->opt.member.id;
+    if (leader != 0)
+        timer_stop(a->opt.env->timers, &a->leaderless);
+    else if (!timer_active(&a->leaderless))
+        env_after(a->opt.env, &a->leaderless, API_LEADERLESS_MAX * election_ms * NS_PER_MS);
     if (leads == a->leads)
         return;
     a->leads = leads;

@@ -174,7 +174,7 @@ static void note_leader(struct server *s)
         return;
     s->leader = leader;
     s->metrics.leader_changes += leader != 0;
-    api_lead(s->api, leader == s->member_id);
+    api_leader(s->api, leader);
     if (leader == 0)
         log_warn(s->env->log, "cluster.no_leader", "why", STR(api_explain_voters(s->api)), "effect",
                  STR("writes and linearizable reads wait, and are given up; others go on"));
@@ -367,6 +367,7 @@ static void make_api(struct server *s)
         .jwt = s->jwt,
         .bcrypt_cost = (unsigned)c->bcrypt_cost,
         .member_list = (enum api_member_list)c->auth_member_list,
+        .election_ms = (uint32_t)c->election_timeout_ms,
         .strict_reconfig = c->strict_reconfig_check,
         .max_learners = (uint64_t)(c->max_learners > 0 ? c->max_learners : 0),
         .random = io_random});

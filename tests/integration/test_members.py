@@ -3,10 +3,12 @@
 import hashlib
 import json
 import re
+import shutil
+import subprocess
 import threading
 import time
 
-from etcd import Ctl, Etcd
+from etcd import ENVIRONMENT, Ctl, Etcd
 from harness import MOAT, check, free_port, has, plain_environment, run, same, test, wait_for
 
 A, B, C, D = (f"http://127.0.0.1:{port}" for port in range(1, 5))
@@ -324,6 +326,32 @@ def voter_answer(side, line):
     status, text = side(line)
     # etcdctl tells the same failure in several ways, as the moment has it.
     return (status, "given up") if "--command-timeout" in line and status else (status, text)
+
+
+@test("etcdctl's watch, which asks for a leader, ends without one as from etcd 3.4 and 3.7")
+def watch_needs_leader(scratch):
+    def watched(server, version):
+        """How its watch ends, that was there when the leader went."""
+        ctl = Ctl(server.url, version)
+        command = [*ctl.command, "watch", "a"]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+        ) as watch:
+            metrics = ["curl", "-s", server.url + "/metrics"]
+            there = b"etcd_debugging_mvcc_watcher_total 1\n"
+            wait_for(lambda: there in run(metrics, env=plain_environment())[1], 30, "a watch")
+            ctl("member", "add", "two", "--peer-urls", B)
+            out, err = watch.communicate(timeout=60)
+            lines = [line for line in err.decode().splitlines() if '"level"' not in line]
+            return watch.returncode, out, lines
+
+    for version in ("3.4", "3.7"):
+        moat, etcd = pair(scratch, version)
+        same(watched(moat, version), watched(etcd, version), version)
+        moat.kill()
+        etcd.kill()
+        shutil.rmtree(moat.data)
+        shutil.rmtree(etcd.data)
 
 
 @test("--force-new-cluster is the way back from a lost majority, for moat as for etcd 3.4")

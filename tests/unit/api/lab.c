@@ -253,7 +253,8 @@ void lab_close(struct lab *l)
 void lab_run(struct lab *l)
 {
     for (int turn = 0; turn < 100; turn++) {
-        api_lead(l->api, quorum_is_leader(l->quorum));
+        if (quorum_leader(l->quorum) != l->leader)
+            api_leader(l->api, l->leader = quorum_leader(l->quorum));
         api_turn(l->api);
         quorum_flush(l->quorum);
         (void)state_turn(l->state);

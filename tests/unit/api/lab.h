@@ -34,6 +34,7 @@ struct lab {
     struct caller caller;
     struct arena arena;
     unsigned slow_requests; /* logged */
+    uint64_t leader;        /* as api was told */
     bool halted;            /* the log's lane stands still */
     bool pool_idle;         /* the pool's too */
     const char *token;      /* of every call; NULL: none */

@@ -70,6 +70,58 @@ static void without_the_lead_no_lease_ends(void **state)
     lab_close(&l);
 }
 
+#define WATCH "/etcdserverpb.Watch/Watch"
+
+/* A watch from now on, with this metadata. */
+static struct caller_reply *watch(struct lab *l, const char *hasleader)
+{
+    struct pb_watch_create_request create = {.key = SLICE_LIT("k")};
+    const struct pb_watch_request r = {.request_union_case = PB_WATCH_CREATE,
+                                       .create_request = &create};
+    struct buf body = {0};
+    struct buf framed = {0};
+    wire_encode(&wire_watch_request, &r, &body);
+    caller_frame(&framed, 0, buf_slice(&body));
+    struct caller_reply *reply = caller_send(
+        &l->caller,
+        &(struct caller_request){
+            .path = WATCH, .hasleader = hasleader, .body = buf_slice(&framed), .open = true});
+    buf_fini(&framed);
+    buf_fini(&body);
+    lab_run(l);
+    return reply;
+}
+
+static void who_needs_a_leader_is_told_when_there_is_none(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, NULL);
+    struct caller_reply *needs = watch(&l, "true");
+    struct caller_reply *gone = watch(&l, "true");
+    struct caller_reply *patient = watch(&l, NULL);
+    struct caller_reply *other = watch(&l, "false");
+    assert_true(needs->body.n > 0);
+    caller_cancel(&l.caller, gone);
+    lab_add_voter(&l, "http://10.0.0.2:2380");
+    lab_pass_ms(&l, QUORUM_ELECTION_MS);
+    assert_false(needs->ended); /* a leader may come */
+    lab_pass_ms(&l, API_LEADERLESS_MAX * QUORUM_ELECTION_MS);
+    assert_true(needs->ended);
+    assert_string_equal(needs->message, "etcdserver: no leader");
+    assert_int_equal(needs->grpc_status, GRPC_UNAVAILABLE);
+    assert_non_null(strstr(needs->explain, "10.0.0.2"));
+    assert_false(patient->ended || other->ended);
+    struct caller_reply *late = watch(&l, "true");
+    assert_true(late->ended);
+    assert_string_equal(late->message, "etcdserver: no leader");
+    caller_cancel(&l.caller, patient);
+    caller_cancel(&l.caller, other);
+    lab_run(&l);
+    assert_int_equal(api_open_calls(l.api), 0);
+    lab_close(&l);
+}
+
 static void others_are_dropped_when_there_are_any(void **state)
 {
     (void)state;
@@ -97,6 +149,7 @@ int main(void)
         cmocka_unit_test(consensus_follows_the_members),
         cmocka_unit_test(what_was_on_its_way_before_is_answered),
         cmocka_unit_test(without_the_lead_no_lease_ends),
+        cmocka_unit_test(who_needs_a_leader_is_told_when_there_is_none),
         cmocka_unit_test(others_are_dropped_when_there_are_any),
     };
     return cmocka_run_group_tests_name("api/voters", tests, NULL, NULL);
