@@ -118,7 +118,6 @@ static struct pb_member *find(struct pb_member *members, size_t n, uint64_t id)
 static void changed(void *arg, struct state_reply *reply)
 {
     const struct change *c = arg;
-    struct pb_response_header header = cluster_header(c->api);
     size_t n;
     buf_fini(&reply->body);
     if (reply->error != ETCD_OK) {
@@ -126,6 +125,7 @@ static void changed(void *arg, struct state_reply *reply)
                       reply->error == ETCD_NOT_PROPOSED ? api_explain_voters(c->api) : NULL);
         return;
     }
+    struct pb_response_header header = cluster_header(c->api);
     struct pb_member *members = api_members(c->api, &c->call->arena, &n);
     if (c->field == RAFT_REQUEST_MEMBER_ADD) {
         struct pb_member_add_response out = {&header, find(members, n, c->id), members, n};
