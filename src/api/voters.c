@@ -13,8 +13,7 @@ void api_follow_members(struct api *a)
     if (a->members_seen == ms->changes)
         return;
     a->members_seen = ms->changes;
-    size_t n = members_voters(ms, a->opt.member.id, ids);
-    quorum_voters(a->quorum, ids, n);
+    quorum_voters(a->quorum, ids, members_voters(ms, ids));
 }
 
 void api_begin(struct api *a)

@@ -67,9 +67,10 @@ void quorum_flush(struct quorum *q);
 /* From wal's callbacks, passed on by whoever opened the log. */
 void quorum_durable(struct quorum *q, uint64_t index);
 
-/* Who votes, as the state has it: at most CONFIGURATION_SERVERS_MAX, this member one of them. The
- * configuration follows (membership.h). To be told after quorum_start and what --force-new-cluster
- * adds to it, and from within on_apply when an entry has changed them; nothing happens before. */
+/* Who votes, as the state has it: at most CONFIGURATION_SERVERS_MAX, this member one of them; none:
+ * the state does not say, and the configuration stays. It follows (membership.h). To be told after
+ * quorum_start and what --force-new-cluster adds to it, and from within on_apply when an entry has
+ * changed them; nothing happens before. */
 void quorum_voters(struct quorum *q, const uint64_t *ids, size_t n);
 
 /* A linearizable read (read_index.h): w->ready runs once, with RC_OK when everything committed

@@ -31,7 +31,7 @@ bool majority_forces(struct majority *m, struct rng *rng)
 const char *majority_note(struct majority *m, const struct node *n)
 {
     uint64_t ids[MEMBERS_MAX];
-    bool alone = members_voters(state_members(n->state), NODE_ID, ids) == 1;
+    bool alone = members_voters(state_members(n->state), ids) <= 1;
     if (alone && m->lost && !m->forced)
         return "a voter is forgotten, and nobody wanted that";
     if (!alone && !m->lost) {

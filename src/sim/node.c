@@ -57,7 +57,7 @@ static void follow_members(struct node *n)
     const struct members *ms = state_members(n->state);
     uint64_t ids[MEMBERS_MAX];
     n->members_seen = ms->changes;
-    quorum_voters(n->quorum, ids, members_voters(ms, NODE_ID, ids));
+    quorum_voters(n->quorum, ids, members_voters(ms, ids));
 }
 
 static void on_apply(void *arg, const struct wal_entry *e, void *ctx)

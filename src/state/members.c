@@ -127,14 +127,12 @@ static size_t count(const struct members *ms, bool learners)
     return n;
 }
 
-size_t members_voters(const struct members *ms, uint64_t self, uint64_t ids[MEMBERS_MAX])
+size_t members_voters(const struct members *ms, uint64_t ids[MEMBERS_MAX])
 {
     size_t n = 0;
     for (size_t i = 0; i < ms->n; i++)
         if (!ms->v[i]->m.is_learner)
             ids[n++] = ms->v[i]->m.id;
-    if (ms->n == 0)
-        ids[n++] = self;
     return n;
 }
 

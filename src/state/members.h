@@ -30,8 +30,8 @@ const struct members *state_members(const struct state *s);
 /* NULL: no such member is noted. */
 const struct pb_member *members_find(const struct members *ms, uint64_t id);
 
-/* Who votes: their IDs, and how many. Before anything was noted, the member itself. */
-size_t members_voters(const struct members *ms, uint64_t self, uint64_t ids[MEMBERS_MAX]);
+/* Who votes: their IDs, and how many; 0: nothing was noted yet, so those the log began with. */
+size_t members_voters(const struct members *ms, uint64_t ids[MEMBERS_MAX]);
 
 uint64_t members_hash(const struct members *ms, uint64_t h);
 

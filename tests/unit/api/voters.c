@@ -1,6 +1,7 @@
 /* Consensus is told who votes, clients are told who is missing, and the others can be dropped. */
 #include "lab.h"
 
+#include "quorum/driver.h"
 #include "state/lessor.h"
 #include "state/members.h"
 
@@ -49,6 +50,68 @@ static void what_was_on_its_way_before_is_answered(void **state)
     lab_response(&l, lab_range(&l, &key), &wire_range_response, &found);
     assert_int_equal(found.kvs_n, behind->grpc_status == 0); /* whichever: what is told is so */
     assert_true(later->grpc_status != 0);
+    lab_close(&l);
+}
+
+/* What the other voter says once it runs: it grants votes, and has the log. */
+static void receive(struct lab *l, uint64_t from, struct raft_message *m)
+{
+    struct raft_event event = {.type = RAFT_RECEIVE};
+    m->server_id = from;
+    m->server_address = "http://10.0.0.2:2380";
+    event.receive.message = m;
+    driver_step(l->quorum, &event);
+}
+
+static void grant(struct lab *l, uint64_t from, bool pre_vote)
+{
+    struct raft_message m = {.type = RAFT_REQUEST_VOTE_RESULT};
+    m.request_vote_result =
+        (struct raft_request_vote_result){.version = 2,
+                                          .term = quorum_term(l->quorum) + (pre_vote ? 1 : 0),
+                                          .vote_granted = true,
+                                          .pre_vote = pre_vote,
+                                          .capacity = UINT16_MAX};
+    receive(l, from, &m);
+}
+
+static void hold_all(struct lab *l, uint64_t from)
+{
+    struct raft_message m = {.type = RAFT_APPEND_ENTRIES_RESULT};
+    m.append_entries_result =
+        (struct raft_append_entries_result){.version = 1,
+                                            .term = quorum_term(l->quorum),
+                                            .last_log_index = wal_next_index(l->wal) - 1,
+                                            .capacity = UINT16_MAX};
+    receive(l, from, &m);
+}
+
+static void what_waits_for_a_leader_goes_on_when_one_comes(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, NULL);
+    uint64_t other = lab_add_voter(&l, "http://10.0.0.2:2380");
+    lab_pass_ms(&l, QUORUM_ELECTION_MS);
+    size_t pending = quorum_pending_bytes(l.quorum);
+    struct caller_reply *put = lab_put(&l, "k", "v");
+    const struct pb_range_request key = {.key = SLICE_LIT("k")};
+    struct caller_reply *range = lab_range(&l, &key);
+    assert_int_equal(quorum_pending_bytes(l.quorum), pending); /* none is in the log */
+    lab_pass_ms(&l, 3 * QUORUM_ELECTION_MS);
+    grant(&l, other, true);
+    grant(&l, other, false);
+    assert_true(quorum_is_leader(l.quorum));
+    lab_run(&l);
+    assert_false(put->ended || range->ended);
+    hold_all(&l, other);
+    lab_run(&l);
+    caller_message(put);
+    assert_false(range->ended); /* do we still lead? */
+    read_index_answer(&l.quorum->reads, other, l.quorum->reads.number, quorum_term(l.quorum));
+    driver_apply(l.quorum);
+    lab_run(&l);
+    caller_message(range);
     lab_close(&l);
 }
 
@@ -148,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(consensus_follows_the_members),
         cmocka_unit_test(what_was_on_its_way_before_is_answered),
+        cmocka_unit_test(what_waits_for_a_leader_goes_on_when_one_comes),
         cmocka_unit_test(without_the_lead_no_lease_ends),
         cmocka_unit_test(who_needs_a_leader_is_told_when_there_is_none),
         cmocka_unit_test(others_are_dropped_when_there_are_any),

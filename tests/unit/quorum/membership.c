@@ -77,6 +77,7 @@ static void with_a_second_voter_nothing_commits_alone(void **state)
     (void)state;
     struct lab *l = member(3);
     assert_int_equal(quorum_majority(l->quorum).needed, 1);
+    quorum_voters(l->quorum, alone, 0); /* nobody says */
     quorum_voters(l->quorum, alone, 1); /* as it is */
     lab_run(l);
     assert_int_equal(wal_next_index(l->wal), 5);
