@@ -254,6 +254,10 @@ bool access_admit(void *arg, struct rpc_call *call, struct slice message)
     struct auth *auth = state_auth(a->state);
     struct auth_denial why = {0};
     struct auth_who who;
+    if (call->needs_leader && quorum_leader(a->quorum) == 0) {
+        rpc_fail_etcd(call, ETCD_NO_LEADER, api_explain_voters(a));
+        return false;
+    }
     if (!auth_is_enabled(auth))
         return true;
     enum auth_need need = need_of(call, message);

@@ -82,6 +82,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->reads);
     waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
+    a->leaderless.fire = api_leaderless;
     a->next_id = rng_u64(opt->env->rng);
     a->rpc = rpc_server_new(&(struct rpc_options){
         .env = opt->env,
@@ -110,12 +111,6 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum)
     a->state = state;
     a->quorum = quorum;
     a->compactor = make_compactor(a);
-}
-
-void api_lead(struct api *a)
-{
-    if (quorum_is_leader(a->quorum))
-        lease_lead(a);
 }
 
 struct http_handler *api_handler(struct api *a, enum rpc_door door)
@@ -197,6 +192,7 @@ void api_free(struct api *a)
     if (!a)
         return;
     timer_stop(a->opt.env->timers, &a->overdue);
+    timer_stop(a->opt.env->timers, &a->leaderless);
     compactor_free(a->compactor);
     must(list_empty(&a->reads));
     if (a->state)
@@ -210,6 +206,7 @@ void api_free(struct api *a)
     rpc_server_free(a->rpc);
     routes_close(a);
     buf_fini(&a->space.text);
+    buf_fini(&a->missing);
     tokens_free(a);
     free(a);
 }

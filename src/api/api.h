@@ -23,7 +23,8 @@
 
 #define API_PASSWORDS_MAX  256u         /* passwords and tokens that the pool works on */
 #define API_AUTH_BYTES_MAX (256u << 20) /* of memory for users and roles: above, none are added */
-#define API_LEASE_TTL_MIN  2        /* seconds: etcd's, one and a half election timeouts of 1 s */
+#define API_LEADERLESS_MAX 3u /* election timeouts without a leader: streams that need one end */
+#define API_LEASE_TTL_MIN  2  /* seconds: etcd's, one and a half election timeouts of 1 s */
 #define API_LEASES_MAX     1000000u /* above, none is granted: each costs some 200 bytes of memory */
 
 struct api;
@@ -72,6 +73,8 @@ struct api_options {
     unsigned bcrypt_cost;
     enum api_member_list member_list;
     uint64_t max_learners;             /* members that do not vote; more are not added */
+    uint32_t election_ms;              /* 0: QUORUM_ELECTION_MS */
+    bool strict_reconfig;              /* refuse changes of members that would cost the majority */
     void (*random)(void *p, size_t n); /* fit for secrets */
 };
 
@@ -82,9 +85,16 @@ void api_attach(struct api *a, struct state *state, struct quorum *quorum);
  * ends the reads that wait for it. */
 void api_free(struct api *a);
 
-/* Consensus has started, and what the log held is applied: if this member leads, the leases' time
- * counts from now on. Once. */
-void api_lead(struct api *a);
+/* Consensus has started, and what the log held is applied. Once, before the first call. */
+void api_begin(struct api *a);
+/* This one leads now; 0: nobody does. If it is this member, the leases' time counts. */
+void api_leader(struct api *a, uint64_t leader);
+/* --force-new-cluster, ahead of api_begin: propose that no other member is left, if there are any,
+ * and log each. */
+void api_forget_others(struct api *a);
+/* Who is missing for a majority, and what to do; NULL where this member is one by itself. Valid
+ * until the next call. */
+const char *api_explain_voters(struct api *a);
 
 struct http_handler *api_handler(struct api *a, enum rpc_door door);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */

@@ -1,6 +1,6 @@
-/* The Cluster service, and the gRPC health service, for one member that votes. A learner can be
- * added, and removed, though nothing is sent to it yet: it does not count for a quorum. What would
- * give a second vote is refused: etcd on one node loses its quorum by it. */
+/* The Cluster service, and the gRPC health service. Members are added and removed as in etcd,
+ * though nothing is sent to them yet: a learner does no harm, but with a second voter nothing
+ * commits until it answers. The way back is --force-new-cluster. */
 #include "api/access.h"
 #include "api/inner.h"
 #include "api/peer_url.h"
@@ -98,11 +98,6 @@ void serve_member_list(void *arg, struct rpc_call *call, struct slice message)
 
 /* ---- Changes ---- */
 
-static const char one_voter[] =
-    "this version of moat runs a cluster of one voter: another could not "
-    "take part yet, and adding it would only cost the quorum; nothing "
-    "was changed";
-
 /* A change on its way; in its call's arena. */
 struct change {
     struct api *api;
@@ -123,13 +118,14 @@ static struct pb_member *find(struct pb_member *members, size_t n, uint64_t id)
 static void changed(void *arg, struct state_reply *reply)
 {
     const struct change *c = arg;
-    struct pb_response_header header = cluster_header(c->api);
     size_t n;
     buf_fini(&reply->body);
     if (reply->error != ETCD_OK) {
-        rpc_fail_etcd(c->call, reply->error, NULL);
+        rpc_fail_etcd(c->call, reply->error,
+                      reply->error == ETCD_NOT_PROPOSED ? api_explain_voters(c->api) : NULL);
         return;
     }
+    struct pb_response_header header = cluster_header(c->api);
     struct pb_member *members = api_members(c->api, &c->call->arena, &n);
     if (c->field == RAFT_REQUEST_MEMBER_ADD) {
         struct pb_member_add_response out = {&header, find(members, n, c->id), members, n};
@@ -208,27 +204,51 @@ static uint64_t new_id(const struct api *a, const struct slice *urls, size_t n)
     return load_u64_big(sum);
 }
 
-static bool is_taken(const struct pb_member *members, size_t n, struct slice url)
+/* ---- --strict-reconfig-check: etcd's, before anything is proposed ---- */
+
+/* How many vote, but for one; and how many of these have said their name: they were started. */
+struct electorate {
+    size_t voters;
+    size_t started;
+};
+
+static struct electorate electorate(const struct pb_member *members, size_t n, uint64_t but)
 {
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < members[i].peer_urls_n; k++)
-            if (slice_eq(members[i].peer_urls[k], url))
-                return true;
-    return false;
+    struct electorate e = {0};
+    for (size_t i = 0; i < n; i++) {
+        if (members[i].is_learner || members[i].id == but)
+            continue;
+        e.voters++;
+        e.started += members[i].name.n > 0;
+    }
+    return e;
 }
 
-static void refuse_voter(struct api *a, struct rpc_call *call,
-                         const struct pb_member_add_request *r)
+/* One voter may become two, though the second must then be started for anything to go on: so a
+ * cluster is restored from one member. A learner needs all voters connected, and nobody is
+ * connected to others yet. */
+static enum etcd_error may_add(struct api *a, struct rpc_call *call, bool learner)
 {
     size_t n;
-    bool taken = false;
     const struct pb_member *members = api_members(a, &call->arena, &n);
-    for (size_t i = 0; i < r->peer_urls_n; i++)
-        taken = taken || is_taken(members, n, r->peer_urls[i]);
-    if (taken)
-        rpc_fail_etcd(call, ETCD_PEER_URL_EXIST, NULL);
-    else
-        rpc_fail_etcd(call, ETCD_UNHEALTHY, one_voter);
+    struct electorate e = electorate(members, n, 0);
+    bool first = e.voters == 1 && e.started == 1;
+    if (!a->opt.strict_reconfig || first)
+        return ETCD_OK;
+    if (!learner && e.started < (e.voters + 1) / 2 + 1)
+        return ETCD_MEMBER_NOT_ENOUGH_STARTED;
+    return e.voters > 1 ? ETCD_UNHEALTHY : ETCD_OK;
+}
+
+static enum etcd_error may_remove(struct api *a, struct rpc_call *call, uint64_t id)
+{
+    size_t n;
+    struct pb_member *members = api_members(a, &call->arena, &n);
+    const struct pb_member *m = find(members, n, id);
+    struct electorate e = electorate(members, n, id);
+    if (!a->opt.strict_reconfig || (m && m->is_learner) || e.started >= e.voters / 2 + 1)
+        return ETCD_OK;
+    return ETCD_MEMBER_NOT_ENOUGH_STARTED;
 }
 
 void serve_member_add(void *arg, struct rpc_call *call, struct slice message)
@@ -238,14 +258,15 @@ void serve_member_add(void *arg, struct rpc_call *call, struct slice message)
     if (!api_decode(call, &wire_member_add_request, message, &r) ||
         !read_urls(call, r.peer_urls, r.peer_urls_n))
         return;
-    if (!r.is_learner) {
-        refuse_voter(a, call, &r);
+    enum etcd_error e = may_add(a, call, r.is_learner);
+    if (e != ETCD_OK) {
+        rpc_fail_etcd(call, e, api_explain_voters(a));
         return;
     }
     struct pb_member member = {.id = new_id(a, r.peer_urls, r.peer_urls_n),
                                .peer_urls = r.peer_urls,
                                .peer_urls_n = r.peer_urls_n,
-                               .is_learner = true};
+                               .is_learner = r.is_learner};
     propose(a, call, RAFT_REQUEST_MEMBER_ADD, &member);
 }
 
@@ -254,8 +275,12 @@ void serve_member_remove(void *arg, struct rpc_call *call, struct slice message)
     struct pb_member_remove_request r;
     if (!api_decode(call, &wire_member_remove_request, message, &r))
         return;
+    enum etcd_error e = may_remove(arg, call, r.id);
     struct pb_member member = {.id = r.id};
-    propose(arg, call, RAFT_REQUEST_MEMBER_REMOVE, &member);
+    if (e == ETCD_OK)
+        propose(arg, call, RAFT_REQUEST_MEMBER_REMOVE, &member);
+    else
+        rpc_fail_etcd(call, e, api_explain_voters(arg));
 }
 
 /* The URLs are taken as they come, as etcd does. */
@@ -270,19 +295,23 @@ void serve_member_update(void *arg, struct rpc_call *call, struct slice message)
 }
 
 /* Nothing is sent to a learner, so none ever has what the leader has. */
-void serve_member_promote(void *arg, struct rpc_call *call, struct slice message)
+static void promote_now(struct api *a, struct rpc_call *call, void *request)
 {
-    const struct api *a = arg;
-    struct pb_member_promote_request r;
+    const struct pb_member_promote_request *r = request;
     size_t n;
-    if (!api_decode(call, &wire_member_promote_request, message, &r))
-        return;
     struct pb_member *members = api_members(a, &call->arena, &n);
-    const struct pb_member *m = find(members, n, r.id);
+    const struct pb_member *m = find(members, n, r->id);
     enum etcd_error e = ETCD_MEMBER_NOT_FOUND;
     if (m)
         e = m->is_learner ? ETCD_LEARNER_NOT_READY : ETCD_MEMBER_NOT_LEARNER;
     rpc_fail_etcd(call, e, NULL);
+}
+
+void serve_member_promote(void *arg, struct rpc_call *call, struct slice message)
+{
+    struct pb_member_promote_request *r = arena_alloc(&call->arena, sizeof(*r));
+    if (api_decode(call, &wire_member_promote_request, message, r))
+        api_read_leader(arg, call, promote_now, r);
 }
 
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message)

@@ -44,7 +44,11 @@ struct api {
     struct {
         struct buf text; /* with its zero; empty: none yet */
         uint64_t told_ns;
-    } space;                /* why the quota is used up */
+    } space;               /* why the quota is used up */
+    struct buf missing;    /* which voters are, with its zero */
+    uint64_t members_seen; /* changes that consensus was told */
+    bool leads;            /* as api_leader was told */
+    struct timer leaderless;
     uint64_t next_alarm_ns; /* not proposed again before */
     struct health_count {
         uint64_t success, error;
@@ -110,9 +114,18 @@ uint64_t api_due(struct api *a);
 void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
 
+/* The same of what only a leader knows: without one that is what the answer says. */
+void api_read_leader(struct api *a, struct rpc_call *call,
+                     void (*fn)(struct api *a, struct rpc_call *call, void *request),
+                     void *request);
+
 /* Refuse as the Lock and Election services do. */
 void lock_refuse(struct rpc_call *call, const char *text);
 
+/* Tell consensus who votes, if entries have changed it. */
+void api_follow_members(struct api *a);
+/* There was no leader for API_LEADERLESS_MAX election timeouts. */
+void api_leaderless(struct timer *t);
 /* Leases begin to end: this member leads. */
 void lease_lead(struct api *a);
 /* Why the quota is used up, and by which prefixes, if the caller may read everything; valid until

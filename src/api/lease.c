@@ -95,7 +95,7 @@ void serve_lease_time_to_live(void *arg, struct rpc_call *call, struct slice mes
 {
     struct pb_lease_time_to_live_request *r = arena_alloc(&call->arena, sizeof(*r));
     if (api_decode(call, &wire_lease_time_to_live_request, message, r))
-        api_read(arg, call, false, time_to_live_now, r);
+        api_read_leader(arg, call, time_to_live_now, r);
 }
 
 struct listed {
@@ -154,7 +154,8 @@ void serve_lease_leases(void *arg, struct rpc_call *call, struct slice message)
 struct keeper {
     struct api *api;
     struct rpc_call *call;
-    struct read_waiter leading; /* first it must be known that we still lead … */
+    struct read_waiter leading; /* first it must be known that we still lead, … */
+    struct timer limit;         /* … soon */
     struct lessor_renewal renewal;
     struct pb_response_header header;
     int64_t id;
@@ -164,6 +165,7 @@ struct keeper {
 
 static void forget(struct keeper *k)
 {
+    timer_stop(k->api->opt.env->timers, &k->limit);
     k->call->user = NULL;
     free(k);
 }
@@ -215,15 +217,23 @@ static void may_renew(struct read_waiter *w, enum rc rc)
 {
     struct keeper *k = CONTAINER_OF(w, struct keeper, leading);
     if (rc != RC_OK) {
-        fail(k, ETCD_NO_LEADER, NULL);
+        fail(k, ETCD_STOPPED, NULL);
         return;
     }
+    timer_stop(k->api->opt.env->timers, &k->limit);
     struct lease *l = leases_find(state_leases(k->api->state), k->id);
     enum etcd_error e = access_to_lease(k->api, k->call, AUTH_WRITE, l);
     if (e == ETCD_OK)
         lessor_renew(state_lessor(k->api->state), k->id, &k->renewal);
     else
         fail(k, e, NULL);
+}
+
+static void no_leader(struct timer *t)
+{
+    struct keeper *k = CONTAINER_OF(t, struct keeper, limit);
+    quorum_read_cancel(&k->leading);
+    fail(k, ETCD_NO_LEADER, api_explain_voters(k->api));
 }
 
 /* The header's revision is that before the renewal: a client must not see its lease alive at a
@@ -242,14 +252,18 @@ static void keep_alive_message(void *arg, struct rpc_call *call, struct slice me
     k->header = api_header(k->api);
     k->busy = true;
     rpc_hold(call);
+    env_after(k->api->opt.env, &k->limit, (uint64_t)API_REQUEST_MS_MAX * NS_PER_MS);
     quorum_read(k->api->quorum, &k->leading);
 }
 
 static void keep_alive_open(void *arg, struct rpc_call *call)
 {
     struct keeper *k = mem_zalloc(sizeof(*k));
-    *k = (struct keeper){
-        .api = arg, .call = call, .leading = {.ready = may_renew}, .renewal = {.done = renewed}};
+    *k = (struct keeper){.api = arg,
+                         .call = call,
+                         .leading = {.ready = may_renew},
+                         .limit = {.fire = no_leader},
+                         .renewal = {.done = renewed}};
     list_init(&k->leading.link);
     list_init(&k->renewal.link);
     call->user = k;

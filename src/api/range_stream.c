@@ -133,14 +133,16 @@ static void read_ready(struct read_waiter *w, enum rc rc)
     if (rc == RC_OK)
         open_range(s);
     else
-        fail(s, ETCD_NO_LEADER, NULL);
+        fail(s, ETCD_STOPPED, NULL);
 }
 
 static void overdue(struct timer *t)
 {
     struct range_stream *s = CONTAINER_OF(t, struct range_stream, deadline);
     log_debug(s->api->opt.env->log, "api.slow_range", "revision", I64(s->range.at));
-    fail(s, ETCD_TIMEOUT, s->open ? "the stream was read too slowly: it held up compaction" : NULL);
+    fail(s, ETCD_TIMEOUT,
+         s->open ? "the stream was read too slowly: it held up compaction"
+                 : api_explain_voters(s->api));
 }
 
 static void drained(void *arg, struct rpc_call *call)

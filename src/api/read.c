@@ -10,6 +10,7 @@ struct read {
     struct rpc_call *call;
     void (*fn)(struct api *a, struct rpc_call *call, void *request);
     void *request;
+    enum etcd_error leaderless; /* the answer when no leader came */
 };
 
 static void read_ready(struct read_waiter *w, enum rc rc)
@@ -21,10 +22,11 @@ static void read_ready(struct read_waiter *w, enum rc rc)
         return;
     }
     env_count(r->api->opt.env, read_indexes_failed, 1);
-    rpc_fail_etcd(r->call, ETCD_NO_LEADER, NULL);
+    rpc_fail_etcd(r->call, ETCD_STOPPED, NULL);
 }
 
-/* A leader that cannot write its first entry cannot tell what is committed: so reads wait, too. */
+/* Without a leader reads wait for one; and a leader that cannot write its first entry cannot tell
+ * what is committed. */
 void api_give_up_reads(struct api *a, uint64_t now)
 {
     while (!list_empty(&a->reads)) {
@@ -34,24 +36,37 @@ void api_give_up_reads(struct api *a, uint64_t now)
         list_remove(&r->link);
         quorum_read_cancel(&r->waiter);
         env_count(a->opt.env, slow_read_indexes, 1);
-        rpc_fail_etcd(r->call, ETCD_TIMEOUT, NULL);
+        rpc_fail_etcd(r->call, quorum_is_leader(a->quorum) ? ETCD_TIMEOUT : r->leaderless,
+                      api_explain_voters(a));
     }
 }
 
-void api_read(struct api *a, struct rpc_call *call, bool serializable,
-              void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request)
+static void read_as(struct api *a, struct rpc_call *call, enum etcd_error leaderless,
+                    void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request)
 {
-    if (serializable) {
-        fn(a, call, request);
-        return;
-    }
     struct read *r = arena_alloc(&call->arena, sizeof(*r));
     *r = (struct read){.waiter = {.ready = read_ready},
                        .due_ns = api_due(a),
                        .api = a,
                        .call = call,
                        .fn = fn,
-                       .request = request};
+                       .request = request,
+                       .leaderless = leaderless};
     list_add_tail(&a->reads, &r->link);
     quorum_read(a->quorum, &r->waiter);
+}
+
+void api_read(struct api *a, struct rpc_call *call, bool serializable,
+              void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request)
+{
+    if (serializable)
+        fn(a, call, request);
+    else
+        read_as(a, call, ETCD_TIMEOUT, fn, request);
+}
+
+void api_read_leader(struct api *a, struct rpc_call *call,
+                     void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request)
+{
+    read_as(a, call, ETCD_NO_LEADER, fn, request);
 }

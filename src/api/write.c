@@ -57,8 +57,12 @@ static void refuse_waiting(struct waiter *waiter, enum etcd_error e, const char 
 
 static void give_up_waiting(struct api *a, uint64_t now)
 {
+    bool leads = quorum_is_leader(a->quorum);
     for (struct waiter *w; (w = waiting_old(&a->waiting, is_overdue, &now));)
-        refuse_waiting(w, ETCD_REQUEST_TOO_MANY_REQUESTS, "it was not written: " TOO_SLOW);
+        if (leads)
+            refuse_waiting(w, ETCD_REQUEST_TOO_MANY_REQUESTS, "it was not written: " TOO_SLOW);
+        else
+            refuse_waiting(w, ETCD_NOT_PROPOSED, api_explain_voters(a));
 }
 
 static void give_up_proposed(struct api *a, uint64_t now)
@@ -75,7 +79,7 @@ static void give_up_proposed(struct api *a, uint64_t now)
         rpc_fail_early(w->call, ETCD_TIMEOUT,
                        a->no_space ? "the disk is full; the request stays in the log and may still "
                                      "take effect when there is room"
-                                   : NULL);
+                                   : api_explain_voters(a));
     }
 }
 
@@ -139,17 +143,24 @@ static enum etcd_error refusal(struct api *a, struct rpc_call *call, size_t entr
         *explain = api_explain_space(a, call);
         return ETCD_NO_SPACE;
     }
-    /* While one waits that was given up already, the log does not move: more would only pile up. */
-    if (!list_empty(&a->late)) {
+    /* While one waits that was given up already, the log does not move: more would only pile up.
+     * Without a leader nothing gets there. */
+    if (!list_empty(&a->late) && quorum_is_leader(a->quorum)) {
         *explain = TOO_SLOW;
         return ETCD_REQUEST_TOO_MANY_REQUESTS;
     }
-    return quorum_is_leader(a->quorum) ? ETCD_OK : ETCD_NO_LEADER;
+    return ETCD_OK;
 }
 
 static struct waiting_load load_of(const struct api *a)
 {
     return (struct waiting_load){quorum_pending_bytes(a->quorum), state_unflushed_bytes(a->state)};
+}
+
+/* May an entry go on its way? As in etcd it waits where there is no leader to take it. */
+static bool may_pass(const struct api *a, size_t bytes)
+{
+    return quorum_is_leader(a->quorum) && waiting_may_pass(&a->waiting, bytes, load_of(a));
 }
 
 /* Those that waited are older than some that did not: the list stays in the order of due times. */
@@ -168,7 +179,7 @@ static void send_off(struct api *a, struct write *w)
     struct buf *entry = &w->waiter.entry;
     w->due_ns = api_due(a);
     rpc_message_done(w->call);
-    if (waiting_may_pass(&a->waiting, entry->n, load_of(a))) {
+    if (may_pass(a, entry->n)) {
         propose(a, w);
         return;
     }
@@ -243,7 +254,7 @@ enum etcd_error api_propose_own(struct api *a, uint32_t field, struct slice requ
     raft_request_begin(entry, ++a->next_id);
     raft_request_embed(entry, field, request);
     enum etcd_error e = refusal(a, NULL, 0, 0, &explain);
-    if (e == ETCD_OK && !waiting_may_pass(&a->waiting, entry->n, load_of(a)))
+    if (e == ETCD_OK && !may_pass(a, entry->n))
         e = ETCD_REQUEST_TOO_MANY_REQUESTS;
     if (e != ETCD_OK) {
         buf_fini(entry);
@@ -268,7 +279,8 @@ static void settle_own(struct write *w, bool applied)
 
 void api_turn(struct api *a)
 {
-    for (struct waiter *next; (next = waiting_next(&a->waiting, load_of(a)));) {
+    for (struct waiter *next;
+         quorum_is_leader(a->quorum) && (next = waiting_next(&a->waiting, load_of(a)));) {
         struct write *w = CONTAINER_OF(next, struct write, waiter);
         const char *explain = NULL;
         enum etcd_error e = refusal(a, w->call, next->entry.n, w->new_bytes, &explain);
@@ -303,6 +315,13 @@ static void answer(struct api *a, struct write *w, struct state_reply *reply)
     rpc_reply(call, &reply->body);
 }
 
+static void apply(struct api *a, const struct wal_entry *e, struct slice body,
+                  struct state_reply *reply)
+{
+    state_apply(a->state, e->index, e->term, body, reply);
+    api_follow_members(a);
+}
+
 /*~ 8. The entry is committed and on this disk (quorum/quorum.c, driver_apply): apply it, then
  * answer who waits for it. Nobody does (ctx is NULL) for what the log held when the process
  * started. */
@@ -310,12 +329,12 @@ void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
 {
     struct slice body = e->kind == WAL_COMMAND ? e->body : (struct slice){0};
     if (!ctx) {
-        state_apply(a->state, e->index, e->term, body, NULL);
+        apply(a, e, body, NULL);
         return;
     }
     struct write *w = ctx;
     if (!w->call) {
-        state_apply(a->state, e->index, e->term, body, NULL);
+        apply(a, e, body, NULL);
         settle_own(w, true);
         return;
     }
@@ -323,7 +342,7 @@ void api_applied(struct api *a, const struct wal_entry *e, void *ctx)
         .raft_term = e->term, .room = api_reply_room(a), .unheard = rpc_gone(w->call)};
     rpc_body_begin(&reply.body);
     uint64_t begun_ns = env_now_ns(a->opt.env);
-    state_apply(a->state, e->index, e->term, body, &reply);
+    apply(a, e, body, &reply);
     metrics_applied(a, body, begun_ns, reply.error == ETCD_OK);
     answer(a, w, &reply);
 }

@@ -40,7 +40,7 @@ struct server {
     struct jwt *jwt; /* NULL: tokens are simple ones */
     struct http_budget budget;
     struct metrics metrics;
-    uint64_t leader; /* as last seen */
+    uint64_t leader; /* as last seen; UINT64_MAX: not looked yet */
     struct http_limits http_limits;
     struct listeners listeners;
     const char **peer_urls; /* texts, for the member list */
@@ -174,6 +174,10 @@ static void note_leader(struct server *s)
         return;
     s->leader = leader;
     s->metrics.leader_changes += leader != 0;
+    api_leader(s->api, leader);
+    if (leader == 0)
+        log_warn(s->env->log, "cluster.no_leader", "why", STR(api_explain_voters(s->api)), "effect",
+                 STR("writes and linearizable reads wait, and are given up; others go on"));
 }
 
 /*~ 5. The end of a turn: first the disk gets its next batch, then the state machine its slice of
@@ -363,8 +367,20 @@ static void make_api(struct server *s)
         .jwt = s->jwt,
         .bcrypt_cost = (unsigned)c->bcrypt_cost,
         .member_list = (enum api_member_list)c->auth_member_list,
+        .election_ms = (uint32_t)c->election_timeout_ms,
+        .strict_reconfig = c->strict_reconfig_check,
         .max_learners = (uint64_t)(c->max_learners > 0 ? c->max_learners : 0),
         .random = io_random});
+}
+
+/* --force-new-cluster: consensus has this member vote alone. Now the others leave the members, for
+ * good, before anybody is answered. A crash before leaves all of them. */
+static enum rc forget_others(struct server *s, struct err *err)
+{
+    api_forget_others(s->api);
+    quorum_flush(s->quorum);
+    enum rc rc = wal_sync(s->wal); /* applied within */
+    return rc == RC_OK ? rc : err_set(err, rc, "cannot write the log: %s", rc_text(rc));
 }
 
 static enum rc open_log(struct server *s, const struct state_restored *restored, struct err *err)
@@ -380,6 +396,7 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
                                  .address = (const char *)address.p,
                                  .election_ms = (uint32_t)s->conf->election_timeout_ms,
                                  .heartbeat_ms = (uint32_t)s->conf->heartbeat_interval_ms,
+                                 .alone = s->conf->force_new_cluster,
                                  .arg = s,
                                  .on_apply = on_apply,
                                  .on_drop = on_drop,
@@ -404,8 +421,10 @@ static enum rc open_log(struct server *s, const struct state_restored *restored,
                                                     .conf_index = restored->conf_index,
                                                     .conf = buf_slice(&restored->conf)},
                           err);
+    if (rc == RC_OK && s->conf->force_new_cluster)
+        rc = forget_others(s, err);
     if (rc == RC_OK)
-        api_lead(s->api);
+        api_begin(s->api);
     buf_fini(&address);
     return rc;
 }
@@ -541,7 +560,7 @@ static void log_notes(struct server *s)
 
 enum rc server_run(const struct conf *conf, bool talk, struct err *err)
 {
-    struct server s = {.conf = conf, .err = err};
+    struct server s = {.conf = conf, .leader = UINT64_MAX, .err = err};
     enum rc rc = logger_init(&s.logger, conf->log_level, conf->log_format == CONF_LOG_JSON,
                              conf->log_outputs.v, conf->log_outputs.n, err);
     if (rc != RC_OK)

@@ -106,6 +106,8 @@ struct conf {
     struct conf_member *members; /* initial_cluster, parsed, sorted by name */
     size_t member_count;         /* 1 in this version */
     int64_t max_learners;
+    bool strict_reconfig_check;
+    bool force_new_cluster;
 
     int64_t quota_backend_bytes; /* never 0; CONF_QUOTA_NONE: no limit */
     uint64_t max_request_bytes;  /* of a client's request; <= CONF_REQUEST_BYTES_MAX */

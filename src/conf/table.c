@@ -15,7 +15,6 @@ static const char no_tls[] = "it serves plaintext only, TLS comes with a later o
 static const char no_discovery[] = "it does not look for other members, name them yourself";
 static const char no_v2[] = "the v2 API comes with a later one";
 static const char no_proxy[] = "the v2 proxy comes with a later one";
-static const char no_members[] = "it runs a single member";
 static const char always_checkpointed[] = "what is left of a lease is always stored";
 static const char no_tracing[] = "it sends no traces";
 static const char one_voter[] = "a single member votes for itself at once and sends no heartbeat";
@@ -186,8 +185,9 @@ const struct conf_flag conf_flags[] = {
      "most members that do not vote", .since = "3.6"},
     {"pre-vote", CONF_CLUSTER, CONF_BOOL, CONF_NO_EFFECT, "true", NONE,
      "ask for votes before disturbing a leader", .why = one_voter, .since = "3.4"},
-    {"strict-reconfig-check", CONF_CLUSTER, CONF_BOOL, CONF_NO_EFFECT, "true", NONE,
-     "refuse member changes that would lose the quorum", .why = one_member, .since = "3.4"},
+    {"strict-reconfig-check", CONF_CLUSTER, CONF_BOOL, CONF_WORKS, "true",
+     FIELD(strict_reconfig_check), "refuse member changes that would lose the quorum",
+     .since = "3.4"},
 
     {"auto-tls", CONF_SECURITY, CONF_BOOL, CONF_LATER, "false", NONE,
      "make a certificate for client URLs", .yaml = CLIENT_TLS "auto-tls", .why = no_tls,
@@ -366,8 +366,8 @@ const struct conf_flag conf_flags[] = {
      "how far etcd has dropped its v2 store", .why = "there is no v2 store to drop",
      .since = "3.5"},
 
-    {"force-new-cluster", CONF_UNSAFE, CONF_BOOL, CONF_LATER, "false", NONE,
-     "make this member the only one", .why = no_members, .since = "3.4"},
+    {"force-new-cluster", CONF_UNSAFE, CONF_BOOL, CONF_WORKS, "false", FIELD(force_new_cluster),
+     "drop all other members at the start, and go on alone with the data", .since = "3.4"},
     {"unsafe-no-fsync", CONF_UNSAFE, CONF_BOOL, CONF_NO_EFFECT, "false", NONE,
      "do not wait for the disk", .why = "every acknowledged write is on the disk all the same",
      .since = "3.4"},

@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "base/must.h"
-#include "quorum/configuration.h"
 
 #include <stdio.h>
 
@@ -89,7 +88,7 @@ static void note_state(struct quorum *q)
     if (q->raft.state == RAFT_LEADER)
         q->leader_since = tail_next(&q->tail) - 1;
     else
-        read_index_fail(&q->reads);
+        read_index_again(&q->reads);
 }
 
 /* R1: hard state, then entries, then messages. */

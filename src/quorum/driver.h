@@ -5,6 +5,7 @@
 #ifndef MOAT_QUORUM_DRIVER_H
 #define MOAT_QUORUM_DRIVER_H
 
+#include "quorum/configuration.h"
 #include "quorum/quorum.h"
 #include "quorum/tail.h"
 
@@ -24,6 +25,8 @@ struct quorum {
     struct wal *wal;
     struct raft raft;
     bool started;
+    bool ready;       /* quorum_start has returned: what it applied was not the end yet */
+    bool applying;    /* in driver_apply */
     bool failed;      /* R11: on_fatal was called, nothing runs any more */
     struct tail tail; /* entries (applied, last], bodies and contexts */
     uint64_t applied;
@@ -36,6 +39,8 @@ struct quorum {
     struct raft_entry *scratch; /* for one step's entries */
     size_t scratch_cap;
     struct read_index reads;
+    uint64_t wanted[CONFIGURATION_SERVERS_MAX]; /* who votes, as the state has it */
+    size_t wanted_n;                            /* 0: not told yet */
     struct timer timeout;
 };
 

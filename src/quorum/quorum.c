@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "quorum/configuration.h"
 #include "quorum/driver.h"
+#include "quorum/membership.h"
 
 #include <stdlib.h>
 
@@ -80,21 +81,6 @@ static enum rc bootstrap(struct quorum *q, struct wal_hard_state *hard)
     return wal_sync(q->wal);
 }
 
-/* The latest configuration in tail or snapshot: is it us alone? Asked before the core exists. */
-static bool starts_as_sole_voter(const struct quorum *q, struct slice snapshot_conf)
-{
-    struct slice latest = snapshot_conf;
-    for (uint64_t i = q->tail.first; i < tail_next(&q->tail); i++)
-        if (tail_at(&q->tail, i)->kind == WAL_CHANGE)
-            latest = buf_slice(&tail_at(&q->tail, i)->body);
-    struct raft_configuration conf;
-    if (configuration_decode(latest, &conf) != RC_OK)
-        return false;
-    bool sole = configuration_sole_voter(&conf, q->opt.member_id);
-    raft_configuration_close(&conf);
-    return sole;
-}
-
 static void start_core(struct quorum *q, struct wal_hard_state hard,
                        const struct quorum_snapshot *snap)
 {
@@ -167,15 +153,21 @@ enum rc quorum_start(struct quorum *q, struct wal *wal, const struct wal_recover
     if (rc != RC_OK)
         return rc;
     struct wal_hard_state hard = found->hard;
+    struct membership m;
     q->applied = snap->index;
     q->applied_term = snap->term;
     if (q->tail.first == 0)
         tail_init(&q->tail, snap->index + 1);
     if (snap->index == 0 && q->tail.n == 0)
         rc = bootstrap(q, &hard);
+    membership_read(q, snap, &m);
+    if (rc == RC_OK && q->opt.alone && !m.alone) {
+        rc = membership_force(q, &hard);
+        membership_read(q, snap, &m);
+    }
     /* R8: a sole voter takes the lead without asking anyone, and the core does so in the old term,
      * in which it may have voted for another. So its term moves on first, durably. */
-    if (rc == RC_OK && starts_as_sole_voter(q, snap->conf)) {
+    if (rc == RC_OK && m.alone) {
         hard.term++;
         hard.vote = 0;
         wal_set_hard_state(wal, hard);
@@ -183,7 +175,8 @@ enum rc quorum_start(struct quorum *q, struct wal *wal, const struct wal_recover
     }
     if (rc != RC_OK)
         return err_set(err, rc, "cannot write the log: %s", rc_text(rc));
-    start_core(q, hard, snap);
+    start_core(q, hard, &m.settled);
+    q->ready = true;
     return q->failed ? err_set(err, RC_CORRUPT, "the consensus core refused the log") : RC_OK;
 }
 
@@ -268,7 +261,7 @@ static void step_reads(struct quorum *q)
 {
     uint64_t committed = raft_commit_index(&q->raft);
     if (!quorum_is_leader(q)) {
-        read_index_fail(&q->reads);
+        read_index_again(&q->reads);
         return;
     }
     /* A new leader does not know what is committed until its own first entry is (thesis 6.4). */
@@ -311,6 +304,9 @@ static void apply_change(struct quorum *q, uint64_t index, struct slice body)
 
 void driver_apply(struct quorum *q)
 {
+    if (q->applying) /* what the step within changes, the loop outside sees */
+        return;
+    q->applying = true;
     for (;;) {
         /* R3: a follower's commit index runs ahead of its disk; apply only what is on both. */
         uint64_t limit = raft_commit_index(&q->raft);
@@ -328,6 +324,9 @@ void driver_apply(struct quorum *q)
         q->opt.on_apply(q->opt.arg, &entry, e.ctx);
         buf_fini(&e.body);
     }
+    q->applying = false;
+    /* Before anything else can commit: who votes may have changed. */
+    membership_follow(q);
     if (!q->failed)
         step_reads(q);
 }
@@ -377,6 +376,13 @@ void quorum_configuration(const struct quorum *q, uint64_t *index, struct buf *o
     *index = q->raft.configuration_committed_index;
     buf_clear(out);
     configuration_encode(&q->raft.configuration_committed, out);
+}
+
+struct quorum_majority quorum_majority(const struct quorum *q)
+{
+    uint64_t ids[READ_INDEX_VOTERS_MAX];
+    size_t n = driver_voters(q, ids);
+    return (struct quorum_majority){n / 2 + 1, n};
 }
 
 bool quorum_is_leader(const struct quorum *q)

@@ -26,6 +26,7 @@ struct quorum_options {
     const char *address;   /* the member's peer URLs, comma separated */
     uint32_t election_ms;  /* 0: QUORUM_ELECTION_MS */
     uint32_t heartbeat_ms; /* 0: QUORUM_HEARTBEAT_MS */
+    bool alone; /* start as the only voter, whoever the log says votes (--force-new-cluster) */
     void *arg;
     /* A committed entry, each once and in order of index. ctx is that of quorum_propose, or NULL
      * when the entry was not proposed here in this life. The body borrows. */
@@ -51,8 +52,8 @@ void quorum_free(struct quorum *q);
 void quorum_load(struct quorum *q, const struct wal_entry *e);
 
 /* Begin: with the log just opened, what its recovery found, and the state storage holds. A log
- * that was just created becomes a cluster of one. Entries that are committed already (all of them,
- * for a sole voter) are applied before it returns. */
+ * that was just created becomes a cluster of one. Entries that are known to be committed (all of
+ * them, for a sole voter) are applied before it returns. */
 MUST_USE enum rc quorum_start(struct quorum *q, struct wal *wal, const struct wal_recovered *found,
                               const struct quorum_snapshot *snap, struct err *err);
 
@@ -66,9 +67,15 @@ void quorum_flush(struct quorum *q);
 /* From wal's callbacks, passed on by whoever opened the log. */
 void quorum_durable(struct quorum *q, uint64_t index);
 
+/* Who votes, as the state has it: at most CONFIGURATION_SERVERS_MAX, this member one of them; none:
+ * the state does not say, and the configuration stays. It follows (membership.h). To be told after
+ * quorum_start and what --force-new-cluster adds to it, and from within on_apply when an entry has
+ * changed them; nothing happens before. */
+void quorum_voters(struct quorum *q, const uint64_t *ids, size_t n);
+
 /* A linearizable read (read_index.h): w->ready runs once, with RC_OK when everything committed
- * before this call has been applied here and we led at some time since; else RC_NOT_LEADER. May run
- * within the call. */
+ * before this call has been applied here and we led at some time since. May run within the call.
+ * Without a leader it waits for one, for ever; RC_NOT_LEADER comes with quorum_free. */
 void quorum_read(struct quorum *q, struct read_waiter *w);
 /* Forget one that waits: ready is not called. */
 void quorum_read_cancel(struct read_waiter *w);
@@ -79,6 +86,13 @@ void quorum_trim(struct quorum *q, uint64_t index, uint64_t trailing);
 
 /* The last committed configuration and its index, for storage to keep beside the applied index. */
 void quorum_configuration(const struct quorum *q, uint64_t *index, struct buf *out);
+
+/* How many must agree, of how many voters. */
+struct quorum_majority {
+    size_t needed;
+    size_t voters;
+};
+struct quorum_majority quorum_majority(const struct quorum *q);
 
 bool quorum_is_leader(const struct quorum *q);
 uint64_t quorum_leader(const struct quorum *q); /* member ID, 0: none known */

@@ -60,7 +60,7 @@ void read_index_step(struct read_index *ri, uint64_t term, uint64_t committed, u
 {
     must(applied <= committed);
     if (ri->out && ri->term != term)
-        read_index_fail(ri); /* a leader again, in another term: the old answers prove nothing */
+        read_index_again(ri); /* a leader again, in another term: the old answers prove nothing */
     if (!ri->out && !list_empty(&ri->queued))
         start_round(ri, term, committed);
     if (ri->out && is_quorum(ri, voters)) {
@@ -83,6 +83,13 @@ void read_index_answer(struct read_index *ri, uint64_t from, uint64_t number, ui
             return;
     if (ri->acked_n < READ_INDEX_VOTERS_MAX)
         ri->acked[ri->acked_n++] = from;
+}
+
+void read_index_again(struct read_index *ri)
+{
+    ri->out = false;
+    move_all(&ri->applying, &ri->queued);
+    move_all(&ri->asking, &ri->queued);
 }
 
 void read_index_fail(struct read_index *ri)

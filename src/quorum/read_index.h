@@ -58,7 +58,10 @@ void read_index_step(struct read_index *ri, uint64_t term, uint64_t committed, u
 /* A voter has said that `term` is its term, to question `number`. */
 void read_index_answer(struct read_index *ri, uint64_t from, uint64_t number, uint64_t term);
 
-/* Not leader (any more): everything that waits fails with RC_NOT_LEADER. */
+/* Not leader (any more): what waits is asked anew once we lead again, or cancelled by then. */
+void read_index_again(struct read_index *ri);
+
+/* The end: everything that waits fails with RC_NOT_LEADER. */
 void read_index_fail(struct read_index *ri);
 
 #endif

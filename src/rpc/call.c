@@ -40,7 +40,9 @@ struct rpc_call *call_new(struct rpc_server *s, const struct rpc_method *method,
     call->method = method;
     call->token = (struct slice){0};
     call->user = NULL;
+    call->needs_leader = false;
     call->in = (struct call_inner){.attached = true, .deadline = {.fire = deadline_passed}};
+    list_init(&call->in.needing);
     arena_init(&call->arena, call->arena_first, sizeof(call->arena_first));
     keep_token(call, token);
     s->open++;
@@ -70,6 +72,7 @@ static void give_back(struct rpc_call *call)
     struct rpc_server *s = call->server;
     must(!timer_active(&call->in.deadline));
     s->open--;
+    list_remove(&call->in.needing);
     if (s->free_count >= RPC_FREE_CALLS_MAX) {
         free(call);
         return;
@@ -316,11 +319,28 @@ void call_leave(struct rpc_call *call)
         call->method->stream->closed(call->server->opt.arg, call);
 }
 
-void call_reject(struct rpc_call *call, enum grpc_code code, const char *text)
+static void reject(struct rpc_call *call, enum grpc_code code, const char *text,
+                   const char *explain)
 {
-    refuse(call, code, text, NULL);
+    refuse(call, code, text, explain);
     call_leave(call);
     call_settle(call);
+}
+
+void call_reject(struct rpc_call *call, enum grpc_code code, const char *text)
+{
+    reject(call, code, text, NULL);
+}
+
+/* What takes one message has a time limit of its own. */
+void rpc_refuse_leaderless(struct rpc_server *s, enum grpc_code code, const char *text,
+                           const char *explain)
+{
+    list_each (item, &s->needing) {
+        struct rpc_call *call = CONTAINER_OF(item, struct rpc_call, in.needing);
+        if (!call_takes_one(call))
+            reject(call, code, text, explain);
+    }
 }
 
 void call_close(struct rpc_call *call)

@@ -16,6 +16,7 @@ struct rpc_server {
     struct rpc_options opt;
     struct rpc_call *free_calls;
     size_t free_count;
+    struct list needing; /* calls that need a leader */
     struct counts *counts;
     size_t open;
 };

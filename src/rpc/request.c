@@ -105,6 +105,10 @@ struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
     call->in.ops = &grpc_carrier;
     call->in.carrier = call;
     call->in.stream = stream;
+    if (slice_eq(http_request_header(request, "hasleader"), SLICE_LIT("true"))) {
+        call->needs_leader = true;
+        list_add_tail(&s->needing, &call->in.needing);
+    }
     if (method->stream && method->stream->urgent)
         http_stream_class(stream, HTTP_CLASS_URGENT);
     if (timeout_ns != NO_TIMEOUT)

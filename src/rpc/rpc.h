@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/blob.h"
+#include "base/list.h"
 #include "env/env.h"
 #include "http/http.h"
 #include "wire/status.h"
@@ -41,6 +42,7 @@ struct rpc_call {
     struct arena arena;
     struct slice token; /* metadata "token", or "authorization" without "Bearer "; p NULL: none. As
                            long as the call */
+    bool needs_leader;  /* metadata "hasleader: true" (clientv3's WithRequireLeader) */
     void *user;         /* a streaming method's own; NULL at first */
     struct call_inner { /* rpc's own */
         const struct rpc_carrier_ops *ops;
@@ -49,8 +51,9 @@ struct rpc_call {
         struct grpc_out *out;       /* gRPC: once several messages are sent */
         uint64_t origin;            /* not gRPC: of the connection it came by; 0: unknown */
         struct rpc_call *next_free;
-        struct buf message; /* as far as it has arrived */
-        struct buf waiting; /* what arrived and is not taken yet */
+        struct list needing; /* in the server's, with needs_leader */
+        struct buf message;  /* as far as it has arrived */
+        struct buf waiting;  /* what arrived and is not taken yet */
         struct buf token;
         size_t charged;    /* bytes of these counted in the budget */
         uint64_t begun_ns; /* with method_seconds */
@@ -241,6 +244,10 @@ void rpc_server_free(struct rpc_server *s); /* no call may be open */
 /* What a connection may ask for: anything, or gRPC alone, or anything but gRPC. */
 enum rpc_door { RPC_DOOR_ALL, RPC_DOOR_GRPC, RPC_DOOR_HTTP, RPC_DOOR_COUNT };
 struct http_handler *rpc_server_handler(struct rpc_server *s, enum rpc_door door);
+/* End all streams that need a leader: there has been none for too long. */
+void rpc_refuse_leaderless(struct rpc_server *s, enum grpc_code code, const char *text,
+                           const char *explain);
+
 size_t rpc_server_calls(const struct rpc_server *s);                       /* open ones */
 size_t rpc_server_calls_of(const struct rpc_server *s, struct slice path); /* of one method */
 /* Append what is counted of each method (grpc_server_started_total …), as text for Prometheus. */

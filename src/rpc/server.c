@@ -95,6 +95,7 @@ struct rpc_server *rpc_server_new(const struct rpc_options *opt)
     for (size_t i = 0; i < RPC_DOOR_COUNT; i++)
         s->doors[i] = (struct door){{&handler_ops}, s};
     s->opt = *opt;
+    list_init(&s->needing);
     s->counts = counts_new(opt);
     if (s->opt.message_max == 0)
         s->opt.message_max = RPC_MESSAGE_MAX_DEFAULT;

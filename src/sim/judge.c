@@ -113,10 +113,11 @@ static enum etcd_error ask_model(struct judge *j, const struct raft_request *r,
     return e;
 }
 
-/* Entries of the server's own, about leases: nobody waits for an answer. */
+/* Entries of the server's own, about leases and members: whoever waits makes the answer. */
 static bool is_unanswered(uint32_t field)
 {
-    return field == RAFT_REQUEST_LEASE_EXPIRE || field == RAFT_REQUEST_LEASE_REMAINING;
+    return field == RAFT_REQUEST_LEASE_EXPIRE || field == RAFT_REQUEST_LEASE_REMAINING ||
+           field == RAFT_REQUEST_MEMBER_ADD || field == RAFT_REQUEST_MEMBER_ALONE;
 }
 
 static uint64_t granted_by(const struct model *m, int64_t id)

@@ -3,11 +3,12 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "kv/map_storage.h"
+#include "state/members.h"
+#include "wire/raft_request.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define NODE_ID        0x1111u
 #define NODE_CLUSTER   0x2222u
 #define NODE_SEGMENT   (32u << 10) /* bytes: small, so that segments are changed all the time */
 #define NODE_TRAILING  10u         /* entries kept behind what storage holds */
@@ -51,10 +52,20 @@ static void load_entry(void *arg, const struct wal_entry *e)
     quorum_load(n->quorum, e);
 }
 
+static void follow_members(struct node *n)
+{
+    const struct members *ms = state_members(n->state);
+    uint64_t ids[MEMBERS_MAX];
+    n->members_seen = ms->changes;
+    quorum_voters(n->quorum, ids, members_voters(ms, ids));
+}
+
 static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
 {
     struct node *n = arg;
     n->events.on_apply(n->events.arg, e, ctx);
+    if (n->members_seen != state_members(n->state)->changes)
+        follow_members(n);
 }
 
 static void on_drop(void *arg, void *ctx)
@@ -94,7 +105,25 @@ static void on_storage(void *arg, enum rc rc)
     snprintf(n->why, sizeof(n->why), "storage: %s", rc_text(rc));
 }
 
-static enum rc open_all(struct node *n, struct err *err)
+/* As app/server.c does it. */
+static enum rc forget_others(struct node *n, uint64_t id)
+{
+    struct pb_member self = {.id = NODE_ID};
+    const struct pb_member_change_request r = {.self = &self};
+    struct buf body = {0};
+    struct buf entry = {0};
+    if (state_members(n->state)->n < 2)
+        return RC_OK;
+    wire_encode(&wire_member_change_request, &r, &body);
+    raft_request_begin(&entry, id);
+    raft_request_embed(&entry, RAFT_REQUEST_MEMBER_ALONE, buf_slice(&body));
+    buf_fini(&body);
+    quorum_propose(n->quorum, &entry, NULL);
+    quorum_flush(n->quorum);
+    return wal_sync(n->wal);
+}
+
+static enum rc open_all(struct node *n, uint64_t alone_id, struct err *err)
 {
     struct state_restored restored = {0};
     struct wal_recovered found;
@@ -108,7 +137,8 @@ static enum rc open_all(struct node *n, struct err *err)
                                                  .on_storage = on_storage});
     n->quorum = quorum_new(&(struct quorum_options){.env = &n->env,
                                                     .member_id = NODE_ID,
-                                                    .address = "http://127.0.0.1:2380",
+                                                    .address = NODE_URL,
+                                                    .alone = alone_id != 0,
                                                     .arg = n,
                                                     .on_apply = on_apply,
                                                     .on_drop = on_drop,
@@ -133,6 +163,10 @@ static enum rc open_all(struct node *n, struct err *err)
                                                     .conf_index = restored.conf_index,
                                                     .conf = buf_slice(&restored.conf)},
                           err);
+    if (rc == RC_OK && alone_id != 0)
+        rc = forget_others(n, alone_id);
+    if (rc == RC_OK)
+        follow_members(n);
     buf_fini(&restored.conf);
     return rc;
 }
@@ -149,7 +183,7 @@ enum rc node_start(struct node *n, const struct node_place *place, const struct 
                           .rng = &n->rng,
                           .disk = sim_disk_env(place->disk),
                           .workers = &n->workers.workers};
-    enum rc rc = open_all(n, err);
+    enum rc rc = open_all(n, place->alone_id, err);
     if (rc != RC_OK)
         node_crash(n);
     return rc;

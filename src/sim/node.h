@@ -11,6 +11,9 @@
 #include "sim/workers.h"
 #include "state/state.h"
 
+#define NODE_ID  0x1111u
+#define NODE_URL "http://127.0.0.1:2380"
+
 struct node_events {
     void *arg;
     /* quorum's on_apply and on_drop, before anything was done about them. */
@@ -33,7 +36,8 @@ struct node {
     struct state *state;
     uint64_t restored; /* the entry up to which storage was, at the start */
     uint64_t trimmed;
-    bool stopped; /* a disk error: a real server would exit */
+    uint64_t members_seen; /* changes that consensus was told */
+    bool stopped;          /* a disk error: a real server would exit */
     bool loading;
     char why[ERR_TEXT_MAX];
 };
@@ -44,6 +48,7 @@ struct node_place {
     struct storage *storage;
     uint64_t now_ns;
     uint64_t seed;
+    uint64_t alone_id; /* not 0: with --force-new-cluster, whose entry has this ID */
 };
 
 /* Start there. On failure n is as if never started, and err says why. */

@@ -5,7 +5,9 @@
 #include "kv/map_storage.h"
 #include "sim/client.h"
 #include "sim/judge.h"
+#include "sim/lanes.h"
 #include "sim/lazy.h"
+#include "sim/majority.h"
 #include "sim/node.h"
 #include "sim/promises.h"
 #include "sim/watchers.h"
@@ -31,11 +33,6 @@ struct flight {
     struct lessor_proposal *own; /* the lessor's, not a client's */
 };
 
-struct lane_clock {
-    uint64_t begin_ns; /* when the lane's next job runs; 0: not decided */
-    uint64_t end_ns;   /* when it is done */
-};
-
 struct reading {
     struct read_waiter waiter;
     struct world *w;
@@ -59,10 +56,13 @@ struct world {
     uint64_t next_id;
     uint64_t last_term; /* that the node led in */
     struct flight flights[FLIGHT_MAX];
-    struct lane_clock lanes[LANE_COUNT];
+    struct lanes lanes;
     struct lazy lazies[LAZY_MAX];
     struct reading reading;
     struct promises promises;
+    struct majority majority;
+    bool grows; /* other voters are added */
+    bool leads; /* as the lessor was told */
     bool quiet; /* no clients */
     struct arena arena;
     struct buf scratch;
@@ -155,6 +155,8 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     buf_fini(&reply.body);
     if (!f)
         return;
+    if (w->majority.lost)
+        fail(w, "entry %llu is acknowledged without a majority", (unsigned long long)e->index);
     if (f->own) {
         land_own(f, true);
         return;
@@ -196,6 +198,8 @@ static void read_ready(struct read_waiter *waiter, enum rc rc)
     trace(w, 3, (uint64_t)rc);
     if (rc != RC_OK || w->node.stopped)
         return;
+    if (w->majority.lost)
+        fail(w, "a linearizable read is answered without a majority");
     if (kv_revision(state_kv(w->node.state)) < r->acknowledged)
         fail(w, "a linearizable read at revision %lld misses one acknowledged at %lld",
              (long long)kv_revision(state_kv(w->node.state)), (long long)r->acknowledged);
@@ -269,7 +273,25 @@ static void forget_life(struct world *w)
         lazy_close(&w->lazies[i]);
     promises_end(&w->promises);
     memset(w->flights, 0, sizeof(w->flights));
-    memset(w->lanes, 0, sizeof(w->lanes));
+    w->lanes = (struct lanes){0};
+    w->leads = false;
+}
+
+static void note_lead(struct world *w)
+{
+    bool leads = quorum_is_leader(w->node.quorum);
+    const char *wrong = majority_note(&w->majority, &w->node);
+    if (wrong)
+        fail(w, "%s", wrong);
+    if (leads == w->leads)
+        return;
+    w->leads = leads;
+    if (leads)
+        lessor_lead(state_lessor(w->node.state),
+                    &(struct lessor_ops){
+                        .propose = propose_own, .arg = w, .checkpoint_ns = LEASE_CHECKPOINT_NS});
+    else
+        lessor_follow(state_lessor(w->node.state));
 }
 
 static void start(struct world *w);
@@ -318,15 +340,13 @@ static void after_start(struct world *w)
 {
     uint64_t applied = state_applied(w->node.state);
     uint64_t term = quorum_term(w->node.quorum);
-    if (!quorum_is_leader(w->node.quorum))
+    note_lead(w);
+    if (!w->leads && !w->majority.lost)
         fail(w, "the only voter does not lead");
-    if (term <= w->last_term) /* R8: it must not lead twice in one term */
+    if (w->leads && term <= w->last_term) /* R8: it must not lead twice in one term */
         fail(w, "term %llu after term %llu", (unsigned long long)term,
              (unsigned long long)w->last_term);
     w->last_term = term;
-    lessor_lead(state_lessor(w->node.state),
-                &(struct lessor_ops){
-                    .propose = propose_own, .arg = w, .checkpoint_ns = LEASE_CHECKPOINT_NS});
     if (applied < w->judge.acknowledged)
         fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
              (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
@@ -350,9 +370,10 @@ static void start(struct world *w)
         uint64_t at = sim_disk_effects(w->disk) + in;
         bool interrupt = tries < 3 && rng_chance(&w->rng, 200000);
         sim_disk_die_at(w->disk, interrupt ? at : UINT64_MAX);
-        enum rc rc = node_start(
-            &w->node, &(struct node_place){w->disk, w->storage, w->now_ns, rng_u64(&w->rng)},
-            &events, &err);
+        struct node_place place = {w->disk, w->storage, w->now_ns, rng_u64(&w->rng), 0};
+        if (majority_forces(&w->majority, &w->rng))
+            place.alone_id = ++w->next_id;
+        enum rc rc = node_start(&w->node, &place, &events, &err);
         trace(w, 8, (uint64_t)rc);
         if (rc == RC_OK && !w->node.stopped && !sim_disk_dead(w->disk)) {
             sim_disk_die_at(w->disk, UINT64_MAX);
@@ -369,11 +390,25 @@ static void start(struct world *w)
     fail(w, "the node did not start in twenty tries");
 }
 
+static void grow_cluster(struct world *w)
+{
+    struct flight *f = free_flight(w);
+    struct buf entry = {0};
+    if (!f)
+        return;
+    f->id = ++w->next_id;
+    majority_entry(f->id, &entry);
+    say(w, "another voter is added");
+    quorum_propose(w->node.quorum, &entry, f);
+    if (rng_chance(&w->rng, 500000)) /* before storage has it */
+        sim_disk_die_at(w->disk, sim_disk_effects(w->disk) + rng_between(&w->rng, 1, 40));
+}
+
 /* Now and then something is arranged to go wrong a little later. */
 static void trouble(struct world *w)
 {
     uint64_t effects = sim_disk_effects(w->disk);
-    switch (rng_below(&w->rng, 8)) {
+    switch (rng_below(&w->rng, w->grows ? 9 : 8)) {
     case 0:
     case 1:
         sim_disk_die_at(w->disk, effects + rng_between(&w->rng, 1, EFFECTS_TO_CRASH));
@@ -405,6 +440,9 @@ static void trouble(struct world *w)
         say(w, "the process stands still");
         return;
     }
+    case 8:
+        grow_cluster(w);
+        return;
     default:
         if (w->full_until_ns != 0)
             return;
@@ -416,43 +454,19 @@ static void trouble(struct world *w)
 
 /* ---- Time ---- */
 
-static uint64_t lane_due(struct world *w, enum lane lane)
-{
-    struct lane_clock *c = &w->lanes[lane];
-    if (sim_workers_idle(&w->node.workers, lane)) {
-        *c = (struct lane_clock){0};
-        return UINT64_MAX;
-    }
-    if (c->begin_ns == 0) {
-        bool slow = rng_chance(&w->rng, 20000);
-        uint64_t most = slow ? 300 * (uint64_t)NS_PER_MS : 2 * (uint64_t)NS_PER_MS;
-        c->begin_ns = w->now_ns + 1 + rng_below(&w->rng, most);
-        c->end_ns = c->begin_ns + rng_below(&w->rng, NS_PER_MS);
-    }
-    return w->node.workers.lanes[lane].ran ? c->end_ns : c->begin_ns;
-}
-
-static void lane_step(struct world *w, enum lane lane)
-{
-    if (!w->node.workers.lanes[lane].ran) {
-        sim_workers_begin(&w->node.workers, lane);
-        return;
-    }
-    w->lanes[lane] = (struct lane_clock){0};
-    sim_workers_finish(&w->node.workers, lane);
-}
-
 /* Go to the next thing that happens, and let it happen. */
 static void step(struct world *w)
 {
     uint64_t due = w->next_client_ns;
     uint64_t timer = timers_next(&w->node.timers);
     enum lane lane = LANE_COUNT;
-    for (int l = 0; l < LANE_COUNT; l++)
-        if (lane_due(w, (enum lane)l) < due) {
-            due = lane_due(w, (enum lane)l);
+    for (int l = 0; l < LANE_COUNT; l++) {
+        uint64_t at = lanes_due(&w->lanes, &w->node.workers, &w->rng, w->now_ns, (enum lane)l);
+        if (at < due) {
+            due = at;
             lane = (enum lane)l;
         }
+    }
     bool timed = timer < due;
     if (timed)
         due = timer;
@@ -467,7 +481,7 @@ static void step(struct world *w)
     if (timed)
         timers_run(&w->node.timers, w->now_ns);
     else if (lane != LANE_COUNT)
-        lane_step(w, lane);
+        lanes_step(&w->lanes, &w->node.workers, lane);
     else
         client_step(w);
 }
@@ -477,6 +491,7 @@ static void turn(struct world *w)
 {
     if (!w->node.stopped && !sim_disk_dead(w->disk))
         node_turn(&w->node);
+    note_lead(w);
     if (sim_disk_dead(w->disk)) {
         power_loss(w);
         start(w);
@@ -506,6 +521,10 @@ static void outlive_leases(struct world *w)
     map_storage_set_capacity(w->storage, UINT64_MAX);
     w->full_until_ns = 0;
     while (!w->out->failed && w->now_ns < until) {
+        if (w->majority.lost) { /* someone does something about it */
+            kill_process(w);
+            start(w);
+        }
         step(w);
         turn(w);
     }
@@ -548,6 +567,7 @@ void world_run(const struct world_options *opt, struct world_result *out)
     w->reading = (struct reading){.waiter = {.ready = read_ready}, .w = w};
     rng_seed(&w->rng, opt->seed);
     rng_seed(&w->disk_rng, rng_u64(&w->rng));
+    w->grows = rng_chance(&w->rng, 250000);
     w->disk = sim_disk_new(&w->disk_rng);
     w->storage = map_storage_new();
     judge_init(&w->judge);
@@ -565,6 +585,7 @@ void world_run(const struct world_options *opt, struct world_result *out)
     out->watched = w->watchers.batches;
     out->watch_lost = w->watchers.lost;
     out->sim_ns = w->now_ns;
+    out->majorities = w->majority.times;
     out->renewals = w->promises.renewed;
     judge_fini(&w->judge);
     storage_close(w->storage);

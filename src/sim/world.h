@@ -8,7 +8,8 @@
  *   - no lease ends before the time that its client was promised, whatever the clocks and the
  *     crashes do, and each ends in the end, its keys with it;
  *   - every watch sees what watchers.h says;
- *   - nothing is acknowledged that the simulated disk does not durably hold.
+ *   - nothing is acknowledged that the simulated disk does not durably hold, or while a majority is
+ *     missing (majority.h).
  *
  * A seed decides everything: the same seed gives the same trace hash. */
 #ifndef MOAT_SIM_WORLD_H
@@ -44,6 +45,7 @@ struct world_result {
     uint64_t compactions;
     uint64_t renewals; /* of leases, answered */
     uint64_t pauses;
+    uint64_t majorities; /* that were lost */
     uint64_t watched;    /* batches of events that watches got */
     uint64_t watch_lost; /* watches that a compaction ended */
     uint64_t sim_ns;

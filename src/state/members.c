@@ -127,6 +127,24 @@ static size_t count(const struct members *ms, bool learners)
     return n;
 }
 
+size_t members_voters(const struct members *ms, uint64_t ids[MEMBERS_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ms->n; i++)
+        if (!ms->v[i]->m.is_learner)
+            ids[n++] = ms->v[i]->m.id;
+    return n;
+}
+
+static enum etcd_error judge_room(const struct members *ms,
+                                  const struct pb_member_change_request *r)
+{
+    bool full = ms->n == MEMBERS_MAX;
+    if (r->member->is_learner)
+        return full || count(ms, true) >= r->max_learners ? ETCD_TOO_MANY_LEARNERS : ETCD_OK;
+    return full ? ETCD_REQUEST_TOO_MANY_REQUESTS : ETCD_OK;
+}
+
 /* What etcd would find, in its order. */
 static enum etcd_error judge(const struct members *ms, uint32_t field,
                              const struct pb_member_change_request *r)
@@ -144,9 +162,15 @@ static enum etcd_error judge(const struct members *ms, uint32_t field,
         return ETCD_MEMBER_NOT_FOUND;
     if (collides(ms, r->member))
         return ETCD_PEER_URL_EXIST;
-    if (adds && (count(ms, true) >= r->max_learners || ms->n == MEMBERS_MAX))
-        return ETCD_TOO_MANY_LEARNERS;
-    return ETCD_OK;
+    return adds ? judge_room(ms, r) : ETCD_OK;
+}
+
+/* --force-new-cluster: in one entry, so that a crash leaves all members or this one. */
+static void drop_others(struct state *s, uint64_t self)
+{
+    for (size_t i = s->members.n; i-- > 0;)
+        if (s->members.v[i]->m.id != self)
+            drop(s, s->members.v[i]->m.id);
 }
 
 enum rc member_dispatch(struct state *s, const struct raft_request *r, struct state_reply *reply)
@@ -155,10 +179,15 @@ enum rc member_dispatch(struct state *s, const struct raft_request *r, struct st
     enum rc rc = wire_decode(&wire_member_change_request, r->body, &s->arena, &change);
     if (rc != RC_OK)
         return rc;
-    if (!change.self || !change.member)
+    if (!change.self || (!change.member && r->field != RAFT_REQUEST_MEMBER_ALONE))
         return RC_MALFORMED;
+    s->members.changes++;
     if (!members_find(&s->members, change.self->id) && s->members.n < MEMBERS_MAX)
         put(s, change.self);
+    if (r->field == RAFT_REQUEST_MEMBER_ALONE) {
+        drop_others(s, change.self->id);
+        return RC_OK;
+    }
     reply->error = judge(&s->members, r->field, &change);
     if (reply->error != ETCD_OK)
         return RC_OK;
@@ -167,7 +196,8 @@ enum rc member_dispatch(struct state *s, const struct raft_request *r, struct st
         return RC_OK;
     }
     const struct pb_member *known = members_find(&s->members, change.member->id);
-    change.member->is_learner = !known || known->is_learner; /* voters are not added */
+    if (known) /* an update is of its URLs */
+        change.member->is_learner = known->is_learner;
     put(s, change.member);
     return RC_OK;
 }

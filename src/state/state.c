@@ -131,6 +131,7 @@ static void dispatch(struct state *s, const struct raft_request *r, struct state
     case RAFT_REQUEST_MEMBER_ADD:
     case RAFT_REQUEST_MEMBER_UPDATE:
     case RAFT_REQUEST_MEMBER_REMOVE:
+    case RAFT_REQUEST_MEMBER_ALONE:
         rc = member_dispatch(s, r, reply);
         break;
     case RAFT_REQUEST_DOWNGRADE_INFO_SET:

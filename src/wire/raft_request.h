@@ -46,9 +46,10 @@ enum raft_request_field {
     /* moat's own, in a range that etcd does not use. */
     RAFT_REQUEST_LEASE_EXPIRE = 20000,    /* the time of many leases is up */
     RAFT_REQUEST_LEASE_REMAINING = 20001, /* etcd's checkpoint, as of an entry */
-    RAFT_REQUEST_MEMBER_ADD = 20002,      /* a learner */
+    RAFT_REQUEST_MEMBER_ADD = 20002,      /* a learner, or a voter */
     RAFT_REQUEST_MEMBER_UPDATE = 20003,   /* its peer URLs */
-    RAFT_REQUEST_MEMBER_REMOVE = 20004
+    RAFT_REQUEST_MEMBER_REMOVE = 20004,
+    RAFT_REQUEST_MEMBER_ALONE = 20005 /* all but the one that proposes: --force-new-cluster */
 };
 
 struct raft_request {

@@ -111,6 +111,7 @@ const char *grpc_code_name(enum grpc_code code);
     X(NO_INFLIGHT_DOWNGRADE, FAILED_PRECONDITION, "etcdserver: no inflight downgrade job")         \
     X(CANCELED, CANCELED, "etcdserver: request canceled")                                          \
     X(DEADLINE_EXCEEDED, DEADLINE_EXCEEDED, "etcdserver: context deadline exceeded")               \
+    X(NOT_PROPOSED, DEADLINE_EXCEEDED, "context deadline exceeded") /* Go's: no leader took it */  \
     X(ELECTION_NO_LEADER, UNKNOWN, "election: no leader")                                          \
     X(ELECTION_NOT_LEADER, UNKNOWN, "election: not leader")                                        \
     X(ELECTION_LEADER_MISSING, UNKNOWN, "\"leader\" field must be provided")                       \

@@ -9,6 +9,7 @@ import re
 import harness
 from harness import check, has, plain_environment, run, same, wait_for
 from live import Live
+from setting import healthy
 
 ROOT = ["--user", "root:secret"]
 CHECKS = []
@@ -323,6 +324,35 @@ def members(scratch):
     has(refused(server, "member", "remove", "abc"), "member not found")
     has(refused(server, "member", "add", "two", "--peer-urls", own), "Peer URLs already exists")
     has(refused(server, "move-leader", "abc"), "bad leader transferee")
+
+
+@test("member add of a voter costs one member its majority; --force-new-cluster gives it back")
+def second_voter(scratch):
+    server = scratch.server()
+    ctl(server, "put", "a", "1")
+    url = f"http://127.0.0.1:{harness.free_port()}"
+    added = ctl(server, "member", "add", "two", "--peer-urls", url)
+    has(added, " added to cluster ", f"two={url}", 'ETCD_INITIAL_CLUSTER_STATE="existing"')
+
+    def status():
+        return ctl_json(server, "endpoint", "status")[0]["Status"]
+
+    wait_for(lambda: not status().get("leader"), 30, "the leader to step down")
+    same(status()["errors"], ["etcdserver: no leader"])
+    few = "re-configuration failed due to not enough started members"
+    has(refused(server, "member", "add", "three", "--peer-urls", url), few)
+    has(refused(server, "member", "add", "three", "--peer-urls", url, "--learner"), "unhealthy")
+    check(finish(server, "put", "a", "2", "--command-timeout=500ms")[0] != 0, "a put is answered")
+    check(finish(server, "get", "a", "--command-timeout=500ms")[0] != 0, "a read is answered")
+    same(ctl(server, "get", "a", "--consistency=s"), "a\n1\n")
+    for flags in (["--force-new-cluster"], []):
+        server.kill()
+        server.flags = flags
+        server.start()
+        wait_for(lambda: healthy(server), 30, "a healthy server")
+        same(ctl(server, "get", "a"), "a\n1\n")
+        same(len(ctl(server, "member", "list").splitlines()), 1)
+        ctl(server, "put", "b", "1")
 
 
 @test("member update gives a member another peer URL")

@@ -17,6 +17,7 @@ class Etcd:
         self.data = scratch.sub(data)
         self.log_path = scratch.sub(data + ".log")
         self.process = None
+        self.flags = []
         self.program = peer(f"etcd-{version}/etcd")
         scratch.servers.append(self)  # is killed at the end
 
@@ -26,7 +27,7 @@ class Etcd:
                 [self.program, "--data-dir", self.data, "--listen-client-urls", self.url]
                 + ["--advertise-client-urls", self.url, "--listen-peer-urls", self.peer_url]
                 + ["--initial-advertise-peer-urls", self.peer_url]
-                + ["--initial-cluster", f"default={self.peer_url}"],
+                + ["--initial-cluster", f"default={self.peer_url}", *self.flags],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

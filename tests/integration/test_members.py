@@ -3,10 +3,13 @@
 import hashlib
 import json
 import re
+import shutil
+import subprocess
+import threading
 import time
 
-from etcd import Ctl, Etcd
-from harness import MOAT, check, free_port, has, plain_environment, run, same, test
+from etcd import ENVIRONMENT, Ctl, Etcd
+from harness import MOAT, check, free_port, has, plain_environment, run, same, test, wait_for
 
 A, B, C, D = (f"http://127.0.0.1:{port}" for port in range(1, 5))
 
@@ -77,10 +80,13 @@ class Side:
         line = line.format(own=self.own, learner=self.learner)
         line = re.sub(r"\b[ABCD]\b", lambda m: {"A": A, "B": B, "C": C, "D": D}[m[0]], line)
         status, out, err = self.ctl.run(*line.split())
-        learner = next((m["ID"] for m in self.members() if m.get("isLearner")), None)
-        self.learner = f"{learner:x}" if learner else self.learner
+        self.note_learner()
         text = out.decode() + err.decode().strip().splitlines()[-1] if err else out.decode()
         return status, self.normal(text)
+
+    def note_learner(self):
+        learner = next((m["ID"] for m in self.members() if m.get("isLearner")), None)
+        self.learner = f"{learner:x}" if learner else self.learner
 
     def normal(self, text):
         text = text.replace(self.url, "URL").replace(self.learner, "LEARNER")
@@ -109,11 +115,11 @@ def pair(scratch, version):
         *["--initial-advertise-peer-urls", peer_url, "--initial-cluster", f"default={peer_url}"]
     )
     moat.start()
-    return moat, Side(moat.url, version), Side(etcd.url, version)
+    return moat, etcd
 
 
 def compare(scratch, version, script):
-    _, ours, theirs = pair(scratch, version)
+    ours, theirs = (Side(server.url, version) for server in pair(scratch, version))
     lines = [line for line in script.splitlines() if line]
     for line in lines:
         same(ours(line), theirs(line), line)
@@ -212,3 +218,179 @@ def moved(scratch):
     server.flags = flags
     server.start()
     same(ctl.json("member", "list")["members"], after["members"])
+
+
+# Without a majority. What waits is given up by etcdctl here, by the servers below.
+WITHOUT = """
+get a --consistency=s
+member add three --peer-urls C
+member add three --peer-urls A
+member add three --peer-urls C --learner
+member remove {own}
+member remove abc
+move-leader {learner}
+lease list
+endpoint hashkv
+put a 2 --command-timeout=300ms
+get a --command-timeout=300ms
+lease grant 10 --command-timeout=300ms
+member remove {learner} --command-timeout=300ms
+member update {learner} --peer-urls D --command-timeout=300ms
+"""
+
+# What the server itself answers in the end, alike by both.
+GIVEN_UP = [
+    ("kv/range", {"key": "YQ=="}),
+    ("kv/txn", {"success": [{"requestRange": {"key": "YQ=="}}]}),
+    ("lease/timetolive", {"ID": 7}),
+    ("lease/keepalive", {"ID": 7}),
+    ("cluster/member/promote", {"ID": 1234}),
+]
+
+
+def post(server, path, request):
+    status, out, _ = run(
+        ["curl", "-s", "-m", "60", f"{server.url}/v3/{path}", "-d", json.dumps(request)],
+        env=plain_environment(),
+    )
+    return json.loads(out) if status == 0 else {"curl": status}
+
+
+def post_all(calls):
+    """All at once, (server, path, request) each: they wait for seconds."""
+    answers = [None] * len(calls)
+
+    def one(i):
+        answers[i] = post(*calls[i])
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def failure(answer):
+    """The text and the code, of a call's answer or a stream's."""
+    error = answer.get("error")
+    if isinstance(error, dict):
+        return error["message"], error["grpc_code"]
+    return error, answer.get("code")
+
+
+class Voters(Side):
+    """A server that had a voter added which never starts; its ID is `learner`."""
+
+    def __init__(self, server, version):
+        super().__init__(server.url, version)
+        self.ctl("put", "a", "1")
+        post(server, "lease/grant", {"ID": 7, "TTL": 3000})
+        added = self.ctl.json("member", "add", "two", "--peer-urls", B)
+        same(len(added["members"]), 2)
+        same(added["member"].get("name"), None)
+        self.learner = f"{added['member']['ID']:x}"
+        wait_for(self.leads_no_more, 30, f"{server.url} to step down")
+
+    def status(self):
+        return self.ctl.json("endpoint", "status")[0]["Status"]
+
+    def leads_no_more(self):
+        return self.status().get("leader", 0) == 0
+
+    def note_learner(self):
+        """There is none; and to list members would wait as well."""
+
+
+@test("a second voter that does not start costs the majority, and is told of as in etcd 3.4")
+def second_voter(scratch):
+    moat, etcd = pair(scratch, "3.4")
+    ours, theirs = Voters(moat, "3.4"), Voters(etcd, "3.4")
+    same(ours.status()["errors"], theirs.status()["errors"])
+    for line in [line for line in WITHOUT.splitlines() if line]:
+        same(voter_answer(ours, line), voter_answer(theirs, line), line)
+    put = (moat, "kv/put", {"key": "YQ==", "value": "Mg=="})
+    both = [(server, *call) for call in GIVEN_UP for server in (moat, etcd)]
+    put, *answers = post_all([put, *both])
+    for call, mine, its in zip(GIVEN_UP, answers[::2], answers[1::2]):
+        same(failure(mine), failure(its), call)
+    same(failure(put), ("context deadline exceeded", 4))  # 3.7's code; 3.4 has 2
+    has(put["explain"], ours.learner, B, "--force-new-cluster")
+    metrics = run(["curl", "-s", moat.url + "/metrics"], env=plain_environment())[1].decode()
+    has(metrics, "\netcd_server_has_leader 0\n", "\netcd_server_is_leader 0\n")
+    health = run(["curl", "-s", moat.url + "/health"], env=plain_environment())[1]
+    same(json.loads(health), {"health": "false", "reason": "RAFT NO LEADER"})
+
+
+def voter_answer(side, line):
+    status, text = side(line)
+    # etcdctl tells the same failure in several ways, as the moment has it.
+    return (status, "given up") if "--command-timeout" in line and status else (status, text)
+
+
+@test("etcdctl's watch, which asks for a leader, ends without one as from etcd 3.4 and 3.7")
+def watch_needs_leader(scratch):
+    def watched(server, version):
+        """How its watch ends, that was there when the leader went."""
+        ctl = Ctl(server.url, version)
+        command = [*ctl.command, "watch", "a"]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+        ) as watch:
+            metrics = ["curl", "-s", server.url + "/metrics"]
+            there = b"etcd_debugging_mvcc_watcher_total 1\n"
+            wait_for(lambda: there in run(metrics, env=plain_environment())[1], 30, "a watch")
+            ctl("member", "add", "two", "--peer-urls", B)
+            out, err = watch.communicate(timeout=60)
+            lines = [line for line in err.decode().splitlines() if '"level"' not in line]
+            return watch.returncode, out, lines
+
+    for version in ("3.4", "3.7"):
+        moat, etcd = pair(scratch, version)
+        same(watched(moat, version), watched(etcd, version), version)
+        moat.kill()
+        etcd.kill()
+        shutil.rmtree(moat.data)
+        shutil.rmtree(etcd.data)
+
+
+@test("--force-new-cluster is the way back from a lost majority, for moat as for etcd 3.4")
+def way_back(scratch):
+    moat, etcd = pair(scratch, "3.4")
+    pending = Voters(moat, "3.4").learner
+    Voters(etcd, "3.4")
+    moat.kill()
+    moat.start()  # etcd answers nobody now; reads that need no majority go on here
+    ctl = Ctl(moat.url, "3.4")
+    same(ctl("get", "a", "--consistency=s"), "a\n1\n")
+    same(ctl.json("endpoint", "status")[0]["Status"]["errors"], ["etcdserver: no leader"])
+    refused = ctl.refused("member", "add", "three", "--peer-urls", C)
+    has(refused, "not enough started members")
+    moat.logs("cluster.no_leader", pending)
+    for flags in (["--force-new-cluster"], ["--force-new-cluster"], []):
+        for server in (moat, etcd):
+            server.kill()
+            server.flags = [f for f in server.flags if f != "--force-new-cluster"] + flags
+            server.start()
+            ctl = Ctl(server.url, "3.4")
+            wait_for(lambda c=ctl: "leader" in c.json("endpoint", "status")[0]["Status"], 30, "lead")
+            same(ctl("get", "a"), "a\n1\n")
+            same(len(ctl.json("member", "list")["members"]), 1)
+            ctl("put", "b", "1")
+            ctl("lease", "timetolive", "7")
+    same(moat.log().count("removed member"), 1, "lines of members that were dropped")
+    moat.logs("removed member", pending, B)
+    ctl = Ctl(moat.url, "3.4")
+    ctl.json("member", "add", "two", "--peer-urls", B)  # once more
+    wait_for(lambda: "leader" not in ctl.json("endpoint", "status")[0]["Status"], 30, "no lead")
+
+
+@test("without --strict-reconfig-check changes wait for a majority that is lost")
+def not_strict(scratch):
+    server = scratch.server("--strict-reconfig-check=false")
+    server.start()
+    side = Voters(server, "3.7")
+    for line in ("member add x --peer-urls C", "member add x --peer-urls C --learner"):
+        status, _ = side(line + " --command-timeout=300ms")
+        check(status != 0, line)
+        check("started" not in side(line + " --command-timeout=300ms")[1], "it is judged")

@@ -73,6 +73,7 @@ static void add(struct world_result *sum, const struct world_result *r)
     sum->undone_commits += r->undone_commits;
     sum->replayed += r->replayed;
     sum->compactions += r->compactions;
+    sum->majorities += r->majorities;
     sum->watched += r->watched;
     sum->watch_lost += r->watch_lost;
     sum->sim_ns += r->sim_ns;
@@ -132,11 +133,12 @@ int main(int argc, char **argv)
     printf("writes %" PRIu64 ", acknowledged %" PRIu64 ", reads %" PRIu64 ", power losses %" PRIu64
            " (%" PRIu64 " undid a commit), kills %" PRIu64 ", clean stops %" PRIu64
            ", disk errors %" PRIu64 ", full disks %" PRIu64 ", entries replayed %" PRIu64
-           ", compactions %" PRIu64 ", batches watched %" PRIu64 " (%" PRIu64
-           " watches lost to compaction), reads among voters %" PRIu64 ", simulated %.0f s\n",
+           ", majorities lost %" PRIu64 ", compactions %" PRIu64 ", batches watched %" PRIu64
+           " (%" PRIu64 " watches lost to compaction), reads among voters %" PRIu64
+           ", simulated %.0f s\n",
            sum.writes, sum.acknowledged, sum.reads, sum.power_losses, sum.undone_commits, sum.kills,
-           sum.clean_stops, sum.disk_errors, sum.full_disks, sum.replayed, sum.compactions,
-           sum.watched, sum.watch_lost, round_reads, (double)sum.sim_ns / 1e9);
+           sum.clean_stops, sum.disk_errors, sum.full_disks, sum.replayed, sum.majorities,
+           sum.compactions, sum.watched, sum.watch_lost, round_reads, (double)sum.sim_ns / 1e9);
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", o.count - failed, failed);
     return failed != 0;
 }

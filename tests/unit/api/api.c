@@ -272,10 +272,17 @@ static void without_a_leader_nothing_is_promised(void **state)
     (void)state;
     struct lab l;
     lab_open(&l, &(struct lab_options){.members = 3});
-    caller_refused(lab_put(&l, "k", "v"), GRPC_UNAVAILABLE, "etcdserver: no leader");
+    struct caller_reply *put = lab_put(&l, "k", "v");
     const struct pb_range_request linearizable = {.key = SLICE_LIT("k")};
-    caller_refused(lab_range(&l, &linearizable), GRPC_UNAVAILABLE, "etcdserver: no leader");
+    struct caller_reply *range = lab_range(&l, &linearizable);
     assert_int_equal(lab_count(&l), 0); /* serializable: answered from here */
+    lab_pass_ms(&l, API_REQUEST_MS_MAX - 1000);
+    assert_false(put->ended || range->ended); /* a leader may come */
+    lab_pass_ms(&l, 1500);
+    caller_refused(put, GRPC_DEADLINE_EXCEEDED, "context deadline exceeded");
+    caller_refused(range, GRPC_UNAVAILABLE, "etcdserver: request timed out");
+    assert_non_null(strstr(put->explain, "2 of 3 voting members"));
+    assert_non_null(strstr(range->explain, "--force-new-cluster"));
     struct pb_status_response s;
     const struct pb_status_request ask = {0};
     lab_response(&l, lab_call(&l, "/etcdserverpb.Maintenance/Status", &wire_status_request, &ask),

@@ -157,6 +157,7 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .bcrypt_cost = 4,
         .member_list = opt->member_list,
         .max_learners = 1,
+        .strict_reconfig = !opt->lax,
         .random = no_random});
     api_attach(l->api, l->state, l->quorum);
 }
@@ -186,7 +187,7 @@ static void start(struct lab *l)
                                          buf_slice(&restored.conf)};
     if (quorum_start(l->quorum, l->wal, &found, &snap, &err) != RC_OK)
         fail_msg("%s", err.text);
-    api_lead(l->api);
+    api_begin(l->api);
     buf_fini(&restored.conf);
 }
 
@@ -252,6 +253,8 @@ void lab_close(struct lab *l)
 void lab_run(struct lab *l)
 {
     for (int turn = 0; turn < 100; turn++) {
+        if (quorum_leader(l->quorum) != l->leader)
+            api_leader(l->api, l->leader = quorum_leader(l->quorum));
         api_turn(l->api);
         quorum_flush(l->quorum);
         (void)state_turn(l->state);
@@ -314,4 +317,15 @@ int64_t lab_count(struct lab *l)
                                          .count_only = true};
     lab_response(l, lab_range(l, &all), &wire_range_response, &out);
     return out.count;
+}
+
+uint64_t lab_add_voter(struct lab *l, const char *url)
+{
+    struct slice urls = slice_str(url);
+    const struct pb_member_add_request add = {.peer_urls = &urls, .peer_urls_n = 1};
+    struct pb_member_add_response out;
+    lab_response(l, lab_call(l, "/etcdserverpb.Cluster/MemberAdd", &wire_member_add_request, &add),
+                 &wire_member_add_response, &out);
+    assert_false(out.member->is_learner);
+    return out.member->id;
 }

@@ -34,6 +34,7 @@ struct lab {
     struct caller caller;
     struct arena arena;
     unsigned slow_requests; /* logged */
+    uint64_t leader;        /* as api was told */
     bool halted;            /* the log's lane stands still */
     bool pool_idle;         /* the pool's too */
     const char *token;      /* of every call; NULL: none */
@@ -46,6 +47,7 @@ struct lab_options {
     int64_t quota;
     uint32_t stream_window; /* the client's; 0: plenty */
     size_t request_bytes;   /* 0: LAB_REQUEST_BYTES */
+    bool lax;               /* --strict-reconfig-check=false */
     unsigned members;       /* of the cluster that storage names; 0: a new one of one */
 };
 
@@ -63,5 +65,7 @@ struct caller_reply *lab_range(struct lab *l, const struct pb_range_request *r);
 void lab_response(struct lab *l, const struct caller_reply *r, const struct wire_message *m,
                   void *out);
 int64_t lab_count(struct lab *l); /* of all keys, by a range */
+/* Add a voter with these peer URLs; its ID. */
+uint64_t lab_add_voter(struct lab *l, const char *url);
 
 #endif

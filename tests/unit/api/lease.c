@@ -240,6 +240,36 @@ static void test_a_client_may_go_while_its_keep_alive_waits(void **state)
     lab_close(&l);
 }
 
+static void test_without_a_leader_none_is_kept_alive(void **state)
+{
+    (void)state;
+    struct lab l;
+    size_t at = 0;
+    lab_open(&l, NULL);
+    grant(&l, 5, 100);
+    struct caller_reply *s = open_stream(&l);
+    keep_alive(&l, s, 5, false);
+    answered(&l, s, &at, 5, 100);
+    lab_add_voter(&l, "http://10.0.0.2:2380");
+    lab_pass_ms(&l, QUORUM_ELECTION_MS);
+    keep_alive(&l, s, 5, false);
+    struct caller_reply *gone = open_stream(&l);
+    keep_alive(&l, gone, 5, false);
+    caller_cancel(&l.caller, gone);
+    const struct pb_lease_time_to_live_request ask = {.id = 5};
+    struct caller_reply *time =
+        lab_call(&l, "/etcdserverpb.Lease/LeaseTimeToLive", &wire_lease_time_to_live_request, &ask);
+    lab_pass_ms(&l, API_REQUEST_MS_MAX - 1000);
+    assert_false(s->ended || time->ended);
+    lab_pass_ms(&l, 1500);
+    assert_true(s->ended && time->ended);
+    assert_string_equal(s->message, "etcdserver: no leader");
+    assert_string_equal(time->message, "etcdserver: no leader");
+    assert_non_null(strstr(s->explain, "voting members"));
+    assert_int_equal(api_open_calls(l.api), 0);
+    lab_close(&l);
+}
+
 /* etcd#13932: asked on one stream while the grant is on its way on another, it was not granted yet;
  * after the grant was answered it is there. */
 static void test_a_lease_is_there_once_its_grant_is_answered(void **state)
@@ -335,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_who_asks_twice_for_a_lease_that_ends_is_told_twice),
         cmocka_unit_test(test_a_keep_alive_waits_for_the_end_that_it_is_too_late_for),
         cmocka_unit_test(test_a_client_may_go_while_its_keep_alive_waits),
+        cmocka_unit_test(test_without_a_leader_none_is_kept_alive),
         cmocka_unit_test(test_a_lease_is_there_once_its_grant_is_answered),
         cmocka_unit_test(test_a_message_that_is_none_ends_the_stream),
         cmocka_unit_test(test_leases_that_end_wait_while_nothing_can_be_written),

@@ -68,6 +68,8 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     *to = (struct lab_entry){.index = e->index, .term = e->term, .kind = e->kind, .ctx = ctx};
     if (e->kind == WAL_COMMAND)
         snprintf(to->text, sizeof(to->text), "%.*s", (int)e->body.n, (const char *)e->body.p);
+    if (l->on_apply)
+        l->on_apply(l);
 }
 
 static void on_drop(void *arg, void *ctx)
@@ -94,6 +96,7 @@ enum rc lab_start(struct lab *l)
     l->quorum = quorum_new(&(struct quorum_options){.env = &l->env,
                                                     .member_id = LAB_MEMBER,
                                                     .address = "http://10.0.0.1:2380",
+                                                    .alone = l->alone,
                                                     .arg = l,
                                                     .on_apply = on_apply,
                                                     .on_drop = on_drop,

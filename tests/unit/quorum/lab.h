@@ -41,6 +41,8 @@ struct lab {
     char fatal[ERR_TEXT_MAX];
     unsigned wal_errors;
     void (*on_drop)(struct lab *l, void *ctx); /* may be NULL */
+    void (*on_apply)(struct lab *l);           /* the last of seen; may be NULL */
+    bool alone;                                /* the next start is with --force-new-cluster */
 };
 
 void lab_init(struct lab *l);

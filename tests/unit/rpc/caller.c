@@ -147,7 +147,7 @@ static nghttp2_nv nv(const char *name, const char *value)
 struct caller_reply *caller_send(struct caller *c, const struct caller_request *q)
 {
     const char *type = q->content_type ? q->content_type : "application/grpc";
-    nghttp2_nv nva[8] = {nv(":method", q->method ? q->method : "POST"), nv(":scheme", "http"),
+    nghttp2_nv nva[9] = {nv(":method", q->method ? q->method : "POST"), nv(":scheme", "http"),
                          nv(":path", q->path), nv(":authority", "a")};
     size_t n = 4;
     if (type[0])
@@ -158,6 +158,8 @@ struct caller_reply *caller_send(struct caller *c, const struct caller_request *
         nva[n++] = nv("grpc-encoding", q->encoding);
     if (q->token)
         nva[n++] = nv("token", q->token);
+    if (q->hasleader)
+        nva[n++] = nv("hasleader", q->hasleader);
     assert_true(c->n < CALLER_STREAMS_MAX);
     struct caller_reply *r = mem_zalloc(sizeof(*r));
     c->replies[c->n++] = r;

@@ -16,6 +16,7 @@ struct caller_request {
     const char *timeout;      /* grpc-timeout; NULL: none */
     const char *encoding;     /* grpc-encoding; NULL: none */
     const char *token;        /* NULL: none */
+    const char *hasleader;    /* NULL: none */
     struct slice body;        /* as it is, frame and all */
     bool open;                /* more of the body follows (caller_more) */
     bool no_body;             /* END_STREAM with the headers */

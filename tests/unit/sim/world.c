@@ -46,13 +46,14 @@ static void much_happens(void **state)
         sum.undone_commits += r.undone_commits;
         sum.replayed += r.replayed;
         sum.compactions += r.compactions;
+        sum.majorities += r.majorities;
         sum.watched += r.watched;
         sum.watch_lost += r.watch_lost;
     }
     assert_true(sum.acknowledged > 2000 && sum.reads > 500 && sum.replayed > 200);
     assert_true(sum.power_losses > 5 && sum.kills > 5 && sum.clean_stops > 5);
     assert_true(sum.disk_errors > 0 && sum.full_disks > 0 && sum.undone_commits > 0);
-    assert_true(sum.compactions > 10);
+    assert_true(sum.compactions > 10 && sum.majorities > 0);
     assert_true(sum.watched > 1000 && sum.watch_lost > 0);
 }
 

@@ -9,20 +9,36 @@
 
 #include <cmocka.h>
 
+static enum etcd_error propose(struct lab *l, enum raft_request_field field,
+                               struct pb_member *member, uint64_t max_learners)
+{
+    struct slice own = SLICE_LIT("http://own:1");
+    struct pb_member self = {.id = LAB_MEMBER, .peer_urls = &own, .peer_urls_n = 1};
+    struct pb_member_change_request r = {&self, member, max_learners};
+    return lab_apply(l, field, &wire_member_change_request, &r);
+}
+
 static enum etcd_error change(struct lab *l, enum raft_request_field field, uint64_t id,
                               const char *url, uint64_t max_learners)
 {
-    struct slice own = SLICE_LIT("http://own:1");
     struct slice its = slice_str(url);
-    struct pb_member self = {.id = LAB_MEMBER, .peer_urls = &own, .peer_urls_n = 1};
-    struct pb_member member = {.id = id, .peer_urls = &its, .peer_urls_n = 1};
-    struct pb_member_change_request r = {&self, &member, max_learners};
-    return lab_apply(l, field, &wire_member_change_request, &r);
+    struct pb_member member = {.id = id,
+                               .peer_urls = &its,
+                               .peer_urls_n = 1,
+                               .is_learner = field == RAFT_REQUEST_MEMBER_ADD};
+    return propose(l, field, &member, max_learners);
 }
 
 static enum etcd_error add(struct lab *l, uint64_t id, const char *url, uint64_t max_learners)
 {
     return change(l, RAFT_REQUEST_MEMBER_ADD, id, url, max_learners);
+}
+
+static enum etcd_error add_voter(struct lab *l, uint64_t id, const char *url)
+{
+    struct slice its = slice_str(url);
+    struct pb_member member = {.id = id, .peer_urls = &its, .peer_urls_n = 1};
+    return propose(l, RAFT_REQUEST_MEMBER_ADD, &member, 0);
 }
 
 static enum etcd_error update(struct lab *l, uint64_t id, const char *url)
@@ -33,6 +49,13 @@ static enum etcd_error update(struct lab *l, uint64_t id, const char *url)
 static enum etcd_error expel(struct lab *l, uint64_t id)
 {
     return change(l, RAFT_REQUEST_MEMBER_REMOVE, id, "", 0);
+}
+
+static enum rc restart(struct lab *l)
+{
+    lab_pass_ms(l, STATE_FLUSH_MS);
+    lab_turns(l);
+    return lab_restart(l);
 }
 
 static void expect(struct lab *l, uint64_t id, const char *url, bool learner)
@@ -73,6 +96,61 @@ static void changes_are_judged_as_in_etcd(void **state)
     lab_close(&l);
 }
 
+static void expect_voters(struct lab *l, size_t n, uint64_t first, uint64_t last)
+{
+    uint64_t ids[MEMBERS_MAX];
+    assert_int_equal(members_voters(state_members(l->state), ids), n);
+    assert_int_equal(ids[0], first);
+    assert_int_equal(ids[n - 1], last);
+}
+
+static void voters_come_and_go(void **state)
+{
+    (void)state;
+    struct lab l = {0};
+    lab_open(&l);
+    uint64_t none[MEMBERS_MAX];
+    assert_int_equal(members_voters(state_members(l.state), none), 0); /* nothing is noted */
+    uint64_t changes = state_members(l.state)->changes;
+    assert_int_equal(add(&l, 5, "http://l:1", 1), ETCD_OK);
+    expect_voters(&l, 1, LAB_MEMBER, LAB_MEMBER);
+    assert_int_equal(add_voter(&l, 7, "http://x:1"), ETCD_OK); /* no learner: no limit of them */
+    expect(&l, 7, "http://x:1", false);
+    expect_voters(&l, 2, 7, LAB_MEMBER);
+    assert_true(state_members(l.state)->changes > changes);
+    assert_int_equal(add_voter(&l, 8, "http://x:1"), ETCD_PEER_URL_EXIST);
+    assert_int_equal(update(&l, 7, "http://x:2"), ETCD_OK);
+    expect(&l, 7, "http://x:2", false);
+    assert_int_equal(update(&l, 5, "http://l:2"), ETCD_OK); /* and a learner stays one */
+    expect(&l, 5, "http://l:2", true);
+    assert_int_equal(expel(&l, 7), ETCD_OK);
+    expect_voters(&l, 1, LAB_MEMBER, LAB_MEMBER);
+    assert_int_equal(expel(&l, LAB_MEMBER), ETCD_MEMBER_NOT_ENOUGH_STARTED);
+    lab_close(&l);
+}
+
+static void one_entry_drops_all_others(void **state)
+{
+    (void)state;
+    struct lab l = {0};
+    lab_open(&l);
+    assert_int_equal(propose(&l, RAFT_REQUEST_MEMBER_ALONE, NULL, 0), ETCD_OK); /* nobody to drop */
+    assert_int_equal(add(&l, 1, "http://l:1", 1), ETCD_OK);
+    assert_int_equal(add_voter(&l, 2, "http://x:1"), ETCD_OK);
+    assert_int_equal(add_voter(&l, UINT64_MAX, "http://y:1"), ETCD_OK);
+    assert_int_equal(update(&l, LAB_MEMBER, "http://own:2"), ETCD_OK);
+    for (int twice = 0; twice < 2; twice++) {
+        assert_int_equal(propose(&l, RAFT_REQUEST_MEMBER_ALONE, NULL, 0), ETCD_OK);
+        assert_int_equal(state_members(l.state)->n, 1);
+        expect(&l, LAB_MEMBER, "http://own:2", false);
+        expect_voters(&l, 1, LAB_MEMBER, LAB_MEMBER);
+    }
+    assert_int_equal(restart(&l), RC_OK);
+    assert_int_equal(state_members(l.state)->n, 1);
+    assert_int_equal(add_voter(&l, 2, "http://x:1"), ETCD_OK); /* it may come back */
+    lab_close(&l);
+}
+
 static void the_number_of_members_is_bounded(void **state)
 {
     (void)state;
@@ -84,15 +162,9 @@ static void the_number_of_members_is_bounded(void **state)
         assert_int_equal(add(&l, 1000 + i, url, UINT64_MAX), ETCD_OK);
     }
     assert_int_equal(add(&l, 1, "http://h:0", UINT64_MAX), ETCD_TOO_MANY_LEARNERS);
+    assert_int_equal(add_voter(&l, 1, "http://h:0"), ETCD_REQUEST_TOO_MANY_REQUESTS);
     assert_int_equal(state_members(l.state)->n, MEMBERS_MAX);
     lab_close(&l);
-}
-
-static enum rc restart(struct lab *l)
-{
-    lab_pass_ms(l, STATE_FLUSH_MS);
-    lab_turns(l);
-    return lab_restart(l);
 }
 
 static void members_outlast_a_restart(void **state)
@@ -140,6 +212,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changes_are_judged_as_in_etcd),
+        cmocka_unit_test(voters_come_and_go),
+        cmocka_unit_test(one_entry_drops_all_others),
         cmocka_unit_test(the_number_of_members_is_bounded),
         cmocka_unit_test(members_outlast_a_restart),
         cmocka_unit_test(damage_is_told),
