@@ -110,6 +110,40 @@ def damaged_database(scratch):
     server.start()
 
 
+@test("one changed bit in what says whether authentication is on, or in a lease")
+def damaged_row(scratch):
+    server = filled(scratch, keys=1)
+    server.start()
+    with server.client() as c:
+        c.call("/etcdserverpb.Lease/LeaseGrant", id=0x5EA5E, ttl=1000)
+        c.call("/etcdserverpb.Auth/UserAdd", name="root", password="r")
+        c.call("/etcdserverpb.Auth/RoleAdd", name="root")
+        c.call("/etcdserverpb.Auth/UserGrantRole", user="root", role="root")
+        c.call("/etcdserverpb.Auth/AuthEnable")
+    server.stop()
+    database = server.data + "/moat/db"
+    with open(database, "rb") as f:
+        whole = f.read()
+
+    def damaged(row):
+        data = bytearray(whole)
+        at = data.find(row)
+        check(at > 0, row, "is not in the file")
+        while at >= 0:  # each copy that the file has, current or not
+            data[at + len(row) - 1] ^= 1
+            at = data.find(row, at + len(row))
+        with open(database, "wb") as f:
+            f.write(data)
+        return server.sentence()
+
+    explains(damaged(b"authEnabled\1"), database, "table meta", "authEnabled", "is damaged")
+    lease = (0x5EA5E).to_bytes(8, "big")
+    explains(damaged(lease + b"\x08"), database, "table lease", lease.hex(), "is damaged")
+    with open(database, "wb") as f:
+        f.write(whole)
+    server.start()
+
+
 def newest_segment(server):
     segments = [p for p in glob.glob(server.data + "/moat/wal/*") if os.path.getsize(p) > 1 << 20]
     used = []
