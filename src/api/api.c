@@ -77,6 +77,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->late);
     list_init(&a->sweeping);
     list_init(&a->hashing);
+    turns_init(&a->passwords);
     list_init(&a->views);
     list_init(&a->range_streams);
     list_init(&a->reads);
@@ -203,6 +204,7 @@ void api_free(struct api *a)
         lessor_follow(state_lessor(a->state));
     atomic_store(&a->closing, true);
     worker_drain(a->opt.env->workers, LANE_POOL);
+    api_stop_passwords(a);
     api_stop_writes(a);
     api_stop_hashing(a);
     api_stop_views(a);

@@ -21,7 +21,8 @@
 #define API_VIEWS_MAX        4u           /* Snapshot and Hash requests in progress */
 #define API_VIEW_STALL_MS    60000u       /* a snapshot's reader has this long for 256 KiB */
 
-#define API_PASSWORDS_MAX  256u         /* passwords and tokens that the pool works on */
+#define API_PASSWORDS_MAX  256u /* logins and new passwords at once, … */
+#define API_PASSWORDS_NOW  2u   /* … of which the pool hashes so many; the others take turns */
 #define API_AUTH_BYTES_MAX (256u << 20) /* of memory for users and roles: above, none are added */
 #define API_LEASE_TTL_MIN  2        /* seconds: etcd's, one and a half election timeouts of 1 s */
 #define API_LEASES_MAX     1000000u /* above, none is granted: each costs some 200 bytes of memory */

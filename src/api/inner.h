@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/compactor.h"
+#include "api/turns.h"
 #include "api/waiting.h"
 #include "base/metric.h"
 #include "state/alarm.h"
@@ -38,7 +39,9 @@ struct api {
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
     struct list range_streams;
-    size_t pool_jobs;               /* of auth.c, on their way */
+    size_t pool_jobs;               /* of auth.c, on their way, … */
+    struct turns passwords;         /* … those that wait for the pool, … */
+    unsigned passwords_now;         /* … and that it hashes */
     atomic_bool closing;            /* they need not be done any more */
     struct kept_token *kept_tokens; /* of tokens.c */
     struct {
@@ -126,6 +129,7 @@ const char *api_cluster_version(const struct api *a);
 struct pb_member *api_members(const struct api *a, struct arena *arena, size_t *n);
 
 void api_stop_hashing(struct api *a);
+void api_stop_passwords(struct api *a);
 void api_begin_views(struct api *a); /* storage has more than before */
 void api_stop_views(struct api *a);
 
