@@ -78,6 +78,8 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->sweeping);
     list_init(&a->hashing);
     turns_init(&a->passwords);
+    repeats_init(&a->denials, a->opt.env, "auth.denied");
+    repeats_init(&a->failed_logins, a->opt.env, "auth.login_failed");
     list_init(&a->views);
     list_init(&a->range_streams);
     list_init(&a->reads);
@@ -213,5 +215,7 @@ void api_free(struct api *a)
     routes_close(a);
     buf_fini(&a->space.text);
     tokens_free(a);
+    repeats_fini(&a->denials);
+    repeats_fini(&a->failed_logins);
     free(a);
 }

@@ -409,7 +409,9 @@ static void password_checked(struct pool_work *w)
     uint8_t random[SIMPLE_TOKEN_LETTERS];
     char letters[SIMPLE_TOKEN_LETTERS + 1] = "";
     if (w->rc != RC_OK) {
-        log_warn(w->api->opt.env->log, "auth.login_failed", "user", BYTES(secret_slice(&w->name)));
+        struct repeats *failed = &w->api->failed_logins;
+        if (repeats_first(failed, secret_slice(&w->name), w->call->method->path))
+            log_warn(w->api->opt.env->log, failed->event, "user", BYTES(secret_slice(&w->name)));
         pool_refuse(w, ETCD_AUTH_FAILED, NULL);
         return;
     }

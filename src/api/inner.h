@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/compactor.h"
+#include "api/repeats.h"
 #include "api/turns.h"
 #include "api/waiting.h"
 #include "base/metric.h"
@@ -43,6 +44,8 @@ struct api {
     struct turns passwords;         /* … those that wait for the pool, … */
     unsigned passwords_now;         /* … and that it hashes */
     atomic_bool closing;            /* they need not be done any more */
+    struct repeats denials;         /* auth.denied */
+    struct repeats failed_logins;   /* auth.login_failed */
     struct kept_token *kept_tokens; /* of tokens.c */
     struct {
         struct buf text; /* with its zero; empty: none yet */
