@@ -12,8 +12,6 @@
 #include "state/state.h"
 
 #define API_REQUEST_MS_MAX   7000u        /* etcd's: 5 s and two election timeouts */
-#define API_PIN_MS_MAX       30000u       /* an answer that is read more slowly than this, … */
-#define API_PIN_BYTES_PER_MS 1024u        /* … at so many bytes a millisecond, is cut off */
 #define API_WHOLE_BYTES_MAX  (32u << 10)  /* range answers up to this are built at once */
 #define API_LAZY_RANGES_MAX  16384u       /* answers being streamed at once */
 #define API_RANGE_PART_BYTES (128u << 10) /* of a RangeStream's message, and one pair more */
