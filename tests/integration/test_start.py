@@ -1,13 +1,14 @@
 """Starts that must fail, each with one sentence that names the place and says what to do."""
 
 import glob
+import gzip
 import os
 import shutil
 import socket
 import time
 
 import h2
-from harness import MOAT, check, free_port, has, run, same, test
+from harness import MOAT, check, free_port, has, run, same, test, wait_for
 
 OPERATOR = (
     "stop that",
@@ -411,6 +412,29 @@ def rotation(scratch):
     check(os.path.getsize(aside[0]) >= 1 << 20, "it was put aside whole")
     with open(log, encoding="utf-8") as f:
         has(f.read(), "ready to serve client requests")
+
+
+@test("--log-rotation-config-json with compress: what is put aside is compressed, also what a crash left")
+def rotation_compressed(scratch):
+    log = scratch.sub("moat.log")
+    left = scratch.sub("moat-2026-01-30T00-00-00.000.log")
+    for path, text in ((log, "x" * (1 << 20)), (left, "left"), (left + ".gz", "half of")):
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+    config = '{"maxsize": 1, "compress": true}'
+    server = scratch.server(
+        "--log-outputs", log, "--enable-log-rotation", "--log-rotation-config-json", config
+    )
+    server.start()
+    wait_for(lambda: not glob.glob(scratch.sub("moat-*.log")), 20, "the old files' compression")
+    server.stop()
+    found = sorted(glob.glob(scratch.sub("moat-*.log.gz")))
+    same(len(found), 2)
+    with gzip.open(left + ".gz", "rt") as f:
+        same(f.read(), "left")
+    found.remove(left + ".gz")
+    with gzip.open(found[0], "rt") as f:
+        has(f.read(), "x" * (1 << 20))
 
 
 @test("InitialCorruptCheck: a damaged value stops the start when that is asked for")
