@@ -74,10 +74,12 @@ static const char *explain_error(enum etcd_error e)
 static void log_denial(struct api *a, struct rpc_call *call, const struct auth_denial *why)
 {
     struct buf keys = {0};
+    if (!repeats_first(&a->denials, why->user, call->method->path))
+        return;
     bool root = why->need != AUTH_READ && why->need != AUTH_WRITE;
     if (!root)
         append_keys(&keys, why);
-    log_warn(a->opt.env->log, "auth.denied", "user", BYTES(why->user), "method",
+    log_warn(a->opt.env->log, a->denials.event, "user", BYTES(why->user), "method",
              STR(call->method->path), "needs",
              STR(root                     ? "root"
                  : why->need == AUTH_READ ? "read"

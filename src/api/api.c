@@ -77,6 +77,9 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->late);
     list_init(&a->sweeping);
     list_init(&a->hashing);
+    turns_init(&a->passwords);
+    repeats_init(&a->denials, a->opt.env, "auth.denied");
+    repeats_init(&a->failed_logins, a->opt.env, "auth.login_failed");
     list_init(&a->views);
     list_init(&a->range_streams);
     list_init(&a->reads);
@@ -199,6 +202,7 @@ void api_free(struct api *a)
         lessor_follow(state_lessor(a->state));
     atomic_store(&a->closing, true);
     worker_drain(a->opt.env->workers, LANE_POOL);
+    api_stop_passwords(a);
     api_stop_writes(a);
     api_stop_hashing(a);
     api_stop_views(a);
@@ -208,5 +212,7 @@ void api_free(struct api *a)
     buf_fini(&a->space.text);
     buf_fini(&a->missing);
     tokens_free(a);
+    repeats_fini(&a->denials);
+    repeats_fini(&a->failed_logins);
     free(a);
 }

@@ -12,8 +12,6 @@
 #include "state/state.h"
 
 #define API_REQUEST_MS_MAX   7000u        /* etcd's: 5 s and two election timeouts */
-#define API_PIN_MS_MAX       30000u       /* an answer that is read more slowly than this, … */
-#define API_PIN_BYTES_PER_MS 1024u        /* … at so many bytes a millisecond, is cut off */
 #define API_WHOLE_BYTES_MAX  (32u << 10)  /* range answers up to this are built at once */
 #define API_LAZY_RANGES_MAX  16384u       /* answers being streamed at once */
 #define API_RANGE_PART_BYTES (128u << 10) /* of a RangeStream's message, and one pair more */
@@ -21,7 +19,8 @@
 #define API_VIEWS_MAX        4u           /* Snapshot and Hash requests in progress */
 #define API_VIEW_STALL_MS    60000u       /* a snapshot's reader has this long for 256 KiB */
 
-#define API_PASSWORDS_MAX  256u         /* passwords and tokens that the pool works on */
+#define API_PASSWORDS_MAX  256u /* logins and new passwords at once, … */
+#define API_PASSWORDS_NOW  2u   /* … of which the pool hashes so many; the others take turns */
 #define API_AUTH_BYTES_MAX (256u << 20) /* of memory for users and roles: above, none are added */
 #define API_LEADERLESS_MAX 3u /* election timeouts without a leader: streams that need one end */
 #define API_LEASE_TTL_MIN  2  /* seconds: etcd's, one and a half election timeouts of 1 s */

@@ -1,8 +1,9 @@
 /* The Auth service (etcd's rpc.proto, service Auth).
  *
- * Passwords are hashed, and compared with hashes, by the pool. A password lives in its request,
- * which is wiped, and in what is made here to wait for the pool, which is wiped, too; the log gets
- * hashes only. */
+ * Passwords are hashed, and compared with hashes, by the pool: a few at once, the others take
+ * turns, so that wrong passwords for one user keep no other from logging in. A password lives in
+ * its request, which is wiped, and in what is made here to wait for the pool, which is wiped, too;
+ * the log gets hashes only. */
 #include "api/access.h"
 #include "authz/password.h"
 #include "authz/simple_token.h"
@@ -119,6 +120,8 @@ void serve_auth(void *arg, struct rpc_call *call, struct slice message)
  * wiped. */
 struct pool_work {
     struct job job;
+    struct turn turn;
+    bool hashes; /* now, in the pool */
     struct api *api;
     struct rpc_call *call;
     void (*work)(struct pool_work *w); /* in the pool */
@@ -154,15 +157,27 @@ static void pool_run(struct job *job)
         w->work(w);
 }
 
+static void pool_refuse(struct pool_work *w, enum etcd_error e, const char *explain)
+{
+    rpc_fail_etcd(w->call, e, explain);
+    pool_work_free(w);
+}
+
+static void hash_next(struct api *a);
+
 static void pool_done(struct job *job)
 {
     struct pool_work *w = CONTAINER_OF(job, struct pool_work, job);
-    if (!atomic_load(&w->api->closing)) {
-        w->then(w);
+    struct api *a = w->api;
+    if (w->hashes)
+        a->passwords_now--;
+    w->hashes = false;
+    if (atomic_load(&a->closing)) {
+        pool_refuse(w, ETCD_STOPPED, NULL);
         return;
     }
-    rpc_fail_etcd(w->call, ETCD_STOPPED, NULL);
-    pool_work_free(w);
+    w->then(w);
+    hash_next(a);
 }
 
 static void pool_submit(struct pool_work *w, void (*work)(struct pool_work *w),
@@ -174,15 +189,48 @@ static void pool_submit(struct pool_work *w, void (*work)(struct pool_work *w),
     worker_submit(w->api->opt.env->workers, LANE_POOL, &w->job);
 }
 
-/* NULL: there are too many, and the call was refused. */
+static void hash_next(struct api *a)
+{
+    while (a->passwords_now < API_PASSWORDS_NOW) {
+        struct turn *turn = turns_next(&a->passwords);
+        if (!turn)
+            return;
+        struct pool_work *w = CONTAINER_OF(turn, struct pool_work, turn);
+        if (rpc_gone(w->call)) { /* nobody waits for what it costs */
+            pool_refuse(w, ETCD_CANCELED, NULL);
+            continue;
+        }
+        a->passwords_now++;
+        w->hashes = true;
+        pool_submit(w, w->work, w->then);
+    }
+}
+
+/* Take a turn in the pool, as this user. If there are too many, who has most loses one, perhaps
+ * this one: w must not be touched any more. */
+static void pool_wait(struct pool_work *w, struct slice user, void (*work)(struct pool_work *w),
+                      void (*then)(struct pool_work *w))
+{
+    struct api *a = w->api;
+    w->work = work;
+    w->then = then;
+    turns_add(&a->passwords, &w->turn, user, rpc_call_origin(w->call));
+    struct turn *excess = a->pool_jobs > API_PASSWORDS_MAX ? turns_excess(&a->passwords) : NULL;
+    if (excess)
+        pool_refuse(CONTAINER_OF(excess, struct pool_work, turn), ETCD_REQUEST_TOO_MANY_REQUESTS,
+                    "too many passwords wait to be checked: try again");
+    hash_next(a);
+}
+
+void api_stop_passwords(struct api *a)
+{
+    for (struct turn *turn; (turn = turns_next(&a->passwords));)
+        pool_refuse(CONTAINER_OF(turn, struct pool_work, turn), ETCD_STOPPED, NULL);
+}
+
 static struct pool_work *pool_work_new(struct api *a, struct rpc_call *call, struct slice name,
                                        struct slice password)
 {
-    if (a->pool_jobs >= API_PASSWORDS_MAX) {
-        rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
-                      "too many passwords wait to be checked: try again");
-        return NULL;
-    }
     a->pool_jobs++;
     struct pool_work *w = mem_zalloc(sizeof(*w));
     w->api = a;
@@ -191,12 +239,6 @@ static struct pool_work *pool_work_new(struct api *a, struct rpc_call *call, str
     w->password = secret_copy(password);
     rpc_message_done(call); /* wiped */
     return w;
-}
-
-static void pool_refuse(struct pool_work *w, enum etcd_error e)
-{
-    rpc_fail_etcd(w->call, e, NULL);
-    pool_work_free(w);
 }
 
 /* ---- New passwords ---- */
@@ -269,11 +311,10 @@ static void take_password(struct api *a, struct rpc_call *call, uint32_t field, 
     if (!may_set_passwords(a, call, password))
         return;
     struct pool_work *w = pool_work_new(a, call, name, password);
-    if (!w)
-        return;
     w->field = field;
     a->opt.random(w->salt, sizeof(w->salt));
-    pool_submit(w, hash_password, password_hashed);
+    /* As one user all of them: whoever may set passwords can name as many as he likes. */
+    pool_wait(w, (struct slice){0}, hash_password, password_hashed);
 }
 
 void serve_user_add(void *arg, struct rpc_call *call, struct slice message)
@@ -342,7 +383,7 @@ static void logged_in(void *arg, struct state_reply *reply)
     struct clock *clock = a->opt.env->clock;
     if (reply->error != ETCD_OK) {
         buf_fini(&reply->body);
-        pool_refuse(w, reply->error);
+        pool_refuse(w, reply->error, NULL);
         return;
     }
     if (w->revision != auth_revision(state_auth(a->state))) {
@@ -360,7 +401,7 @@ static void logged_in(void *arg, struct state_reply *reply)
     if (jwt_may_sign(a->opt.jwt))
         pool_submit(w, sign_token, token_signed);
     else
-        pool_refuse(w, ETCD_TOKEN_VERIFY_ONLY);
+        pool_refuse(w, ETCD_TOKEN_VERIFY_ONLY, NULL);
 }
 
 static void password_checked(struct pool_work *w)
@@ -368,8 +409,10 @@ static void password_checked(struct pool_work *w)
     uint8_t random[SIMPLE_TOKEN_LETTERS];
     char letters[SIMPLE_TOKEN_LETTERS + 1] = "";
     if (w->rc != RC_OK) {
-        log_warn(w->api->opt.env->log, "auth.login_failed", "user", BYTES(secret_slice(&w->name)));
-        pool_refuse(w, ETCD_AUTH_FAILED);
+        struct repeats *failed = &w->api->failed_logins;
+        if (repeats_first(failed, secret_slice(&w->name), w->call->method->path))
+            log_warn(w->api->opt.env->log, failed->event, "user", BYTES(secret_slice(&w->name)));
+        pool_refuse(w, ETCD_AUTH_FAILED, NULL);
         return;
     }
     if (!w->api->opt.jwt) {
@@ -392,13 +435,13 @@ static void check_password(struct pool_work *w)
     struct slice hash;
     enum etcd_error e = auth_password_of(auth, secret_slice(&w->name), &hash);
     if (e != ETCD_OK) {
-        pool_refuse(w, e);
+        pool_refuse(w, e, NULL);
         return;
     }
     secret_fini(&w->hash);
     w->hash = secret_copy(hash);
     w->revision = auth_revision(auth);
-    pool_submit(w, compare_password, password_checked);
+    pool_wait(w, secret_slice(&w->name), compare_password, password_checked);
 }
 
 static void login_now(struct api *a, struct rpc_call *call, void *request)
@@ -410,9 +453,7 @@ static void login_now(struct api *a, struct rpc_call *call, void *request)
         rpc_fail_etcd(call, e, NULL);
         return;
     }
-    struct pool_work *w = pool_work_new(a, call, r->name, r->password);
-    if (w)
-        check_password(w);
+    check_password(pool_work_new(a, call, r->name, r->password));
 }
 
 void serve_authenticate(void *arg, struct rpc_call *call, struct slice message)

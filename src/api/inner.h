@@ -4,6 +4,8 @@
 
 #include "api/api.h"
 #include "api/compactor.h"
+#include "api/repeats.h"
+#include "api/turns.h"
 #include "api/waiting.h"
 #include "base/metric.h"
 #include "state/alarm.h"
@@ -38,8 +40,12 @@ struct api {
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
     struct list range_streams;
-    size_t pool_jobs;               /* of auth.c, on their way */
+    size_t pool_jobs;               /* of auth.c, on their way, … */
+    struct turns passwords;         /* … those that wait for the pool, … */
+    unsigned passwords_now;         /* … and that it hashes */
     atomic_bool closing;            /* they need not be done any more */
+    struct repeats denials;         /* auth.denied */
+    struct repeats failed_logins;   /* auth.login_failed */
     struct kept_token *kept_tokens; /* of tokens.c */
     struct {
         struct buf text; /* with its zero; empty: none yet */
@@ -139,6 +145,7 @@ const char *api_cluster_version(const struct api *a);
 struct pb_member *api_members(const struct api *a, struct arena *arena, size_t *n);
 
 void api_stop_hashing(struct api *a);
+void api_stop_passwords(struct api *a);
 void api_begin_views(struct api *a); /* storage has more than before */
 void api_stop_views(struct api *a);
 

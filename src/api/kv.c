@@ -1,5 +1,6 @@
 /* The KV service (etcd's rpc.proto, service KV). */
 #include "api/access.h"
+#include "api/pace.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/wr.h"
@@ -22,7 +23,7 @@ struct lazy_range {
     struct api *api;
     struct kv_range range;
     struct buf header;
-    struct timer deadline;
+    struct pace pace;
     size_t charged; /* bytes counted in the budget */
     bool expired;
 };
@@ -33,11 +34,13 @@ static enum http_pull pull_range(struct http_source *source, struct buf *out, si
     if (l->expired)
         return HTTP_PULL_FAIL;
     size_t n = l->header.n < max ? l->header.n : max;
+    size_t before = out->n;
     buf_append(out, l->header.p, n);
     buf_consume(&l->header, n);
     if (n == max)
         return HTTP_PULL_MORE;
     enum rc rc = kv_range_read(&l->range, out, max - n);
+    pace_moved(&l->pace, out->n - before);
     if (rc == RC_OK)
         return HTTP_PULL_MORE;
     l->api->damaged = l->api->damaged || rc != RC_END;
@@ -56,7 +59,7 @@ static void let_go(struct lazy_range *l)
 static void release_range(struct http_source *source)
 {
     struct lazy_range *l = CONTAINER_OF(source, struct lazy_range, source);
-    timer_stop(l->api->opt.env->timers, &l->deadline);
+    pace_end(&l->pace);
     if (!l->expired)
         let_go(l);
     free(l);
@@ -64,9 +67,9 @@ static void release_range(struct http_source *source)
 
 /* A reader this slow holds up compaction. Who reads nothing at all never pulls again, so it is let
  * go of now; who does finds its stream ended. */
-static void range_expired(struct timer *t)
+static void range_expired(struct pace *p)
 {
-    struct lazy_range *l = CONTAINER_OF(t, struct lazy_range, deadline);
+    struct lazy_range *l = CONTAINER_OF(p, struct lazy_range, pace);
     log_debug(l->api->opt.env->log, "api.slow_range", "revision", I64(l->range.at));
     let_go(l);
     l->expired = true;
@@ -106,11 +109,9 @@ static void reply_lazily(struct api *a, struct rpc_call *call, struct kv_range *
     l->api = a;
     l->range = *range;
     l->charged = bytes;
-    l->deadline.fire = range_expired;
     codec_header(header, &l->header);
     kv_range_pin(&l->range);
-    uint64_t limit_ms = API_PIN_MS_MAX + l->range.body_len / API_PIN_BYTES_PER_MS;
-    env_after(a->opt.env, &l->deadline, limit_ms * NS_PER_MS);
+    pace_begin(&l->pace, a->opt.env, range_expired);
     rpc_reply_source(call, &l->source, l->header.n + l->range.body_len);
 }
 

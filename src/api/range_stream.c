@@ -2,6 +2,7 @@
  * meanwhile. Each has whole pairs; header, more and count stand in the last one. Memory is one
  * message, however large the range is. etcd refuses sort orders and filters here; these work. */
 #include "api/access.h"
+#include "api/pace.h"
 #include "base/mem.h"
 #include "base/wr.h"
 #include "state/check.h"
@@ -18,7 +19,8 @@ struct range_stream {
     struct rpc_call *call;
     struct pb_range_request request; /* borrows from the message */
     struct kv_range range;
-    struct timer deadline; /* of waiting to read, then of the pin */
+    struct timer deadline; /* of waiting to read */
+    struct pace pace;
     bool waiting;
     bool open;      /* range is, and holds a place */
     size_t charged; /* bytes counted in the budget */
@@ -33,6 +35,7 @@ static void free_stream(struct range_stream *s)
         api_give_range_place(s->api, s->charged);
     }
     timer_stop(s->api->opt.env->timers, &s->deadline);
+    pace_end(&s->pace);
     list_remove(&s->link);
     free(s);
 }
@@ -91,9 +94,17 @@ static void send_more(struct range_stream *s)
             fail(s, ETCD_CORRUPT, "what is stored for a key in the range is damaged");
             break;
         }
+        pace_moved(&s->pace, pairs.n);
         send_part(s, (struct slice){0}, buf_slice(&pairs), (struct slice){0});
     } while (rpc_queued(s->call) < QUEUED_FEW);
     buf_fini(&pairs);
+}
+
+static void too_slow(struct pace *p)
+{
+    struct range_stream *s = CONTAINER_OF(p, struct range_stream, pace);
+    log_debug(s->api->opt.env->log, "api.slow_range", "revision", I64(s->range.at));
+    fail(s, ETCD_TIMEOUT, "the stream was read too slowly: it held up compaction");
 }
 
 static void open_range(struct range_stream *s)
@@ -121,8 +132,8 @@ static void open_range(struct range_stream *s)
     s->open = true;
     s->charged = bytes;
     kv_range_pin(&s->range);
-    uint64_t limit_ms = API_PIN_MS_MAX + s->range.body_len / API_PIN_BYTES_PER_MS;
-    env_after(a->opt.env, &s->deadline, limit_ms * NS_PER_MS);
+    timer_stop(a->opt.env->timers, &s->deadline);
+    pace_begin(&s->pace, a->opt.env, too_slow);
     send_more(s);
 }
 
@@ -139,10 +150,7 @@ static void read_ready(struct read_waiter *w, enum rc rc)
 static void overdue(struct timer *t)
 {
     struct range_stream *s = CONTAINER_OF(t, struct range_stream, deadline);
-    log_debug(s->api->opt.env->log, "api.slow_range", "revision", I64(s->range.at));
-    fail(s, ETCD_TIMEOUT,
-         s->open ? "the stream was read too slowly: it held up compaction"
-                 : api_explain_voters(s->api));
+    fail(s, ETCD_TIMEOUT, api_explain_voters(s->api));
 }
 
 static void drained(void *arg, struct rpc_call *call)

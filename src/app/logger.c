@@ -180,9 +180,19 @@ void logger_rotate(struct logger *l, char *const *outputs, size_t output_n,
         if (is_standard(outputs[i]))
             continue;
         l->rotate = *rotate;
-        l->rotate.path = outputs[i];
+        l->rotate.backups.path = outputs[i];
         l->rotate_at = i;
         rotate_begin(&l->rotate, l->fds[i]);
+    }
+}
+
+void logger_workers(struct logger *l, struct workers *workers)
+{
+    if (!workers) {
+        rotate_stop(&l->rotate);
+    } else if (l->rotate.backups.path) {
+        l->rotate.workers = workers;
+        rotate_tidy(&l->rotate);
     }
 }
 

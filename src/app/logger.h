@@ -28,6 +28,8 @@ MUST_USE enum rc logger_init(struct logger *l, enum log_level level, bool json,
 /* Rotate the one output that is a file (rotate.h), whose path lives as long as the logger. */
 void logger_rotate(struct logger *l, char *const *outputs, size_t output_n,
                    const struct rotate *rotate);
+/* There are workers now, for its old files; NULL: not any more. l stays where it is meanwhile. */
+void logger_workers(struct logger *l, struct workers *workers);
 void logger_fini(struct logger *l);
 
 #endif

@@ -1,25 +1,24 @@
 /* rotate - a log file that makes room for a new one when it is full.
  *
- * The full file gets the time into its name, as etcd's logger does: moat.log becomes
- * moat-2026-01-31T23-59-59.123.log. Of such files only so many, or so old ones, are kept. */
+ * The full file is put aside under the time (app/backups.h). That is done at once; to delete and to
+ * compress old ones takes long, and is done by a worker. */
 #ifndef MOAT_APP_ROTATE_H
 #define MOAT_APP_ROTATE_H
 
-#include "base/cc.h"
+#include "app/backups.h"
+#include "env/worker.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <time.h>
+#include <stddef.h>
 
-#define ROTATE_NAME_MAX 4096 /* bytes of a path */
+struct rotate_job;
 
 struct rotate {
-    const char *path; /* borrowed; NULL: never rotates */
+    struct backups backups; /* no path: never rotates */
     uint64_t bytes_max;
-    uint32_t days_max;    /* older files are deleted; 0: none is */
-    uint32_t backups_max; /* more files are deleted; 0: none is */
-    bool local_time;
-    uint64_t bytes; /* in the file now */
+    uint64_t bytes;          /* in the file now */
+    struct workers *workers; /* NULL: old files are left as they are */
+    struct rotate_job *job;  /* in progress */
+    bool again;              /* once more after it */
 };
 
 /* Begin with the file as it is. */
@@ -29,7 +28,11 @@ bool rotate_is_due(const struct rotate *r, size_t more);
 /* Put the file aside and give a new one's descriptor in place of fd, which is closed. When that
  * cannot be, fd stays: a line too long in one file is better than a line lost. */
 int rotate_now(struct rotate *r, int fd, struct timespec now);
-/* The name that a file put aside at that time gets. */
-void rotate_name(const struct rotate *r, struct timespec now, char out[ROTATE_NAME_MAX]);
+
+/* Have the old files looked after; r stays where it is meanwhile. Also when there are workers at
+ * last: a life before may have left something. */
+void rotate_tidy(struct rotate *r);
+/* No more of that: what is in progress ends soon, while the workers are drained. */
+void rotate_stop(struct rotate *r);
 
 #endif

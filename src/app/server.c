@@ -568,9 +568,10 @@ enum rc server_run(const struct conf *conf, bool talk, struct err *err)
     if (conf->enable_log_rotation)
         logger_rotate(&s.logger, conf->log_outputs.v, conf->log_outputs.n,
                       &(struct rotate){.bytes_max = conf->log_rotation.bytes_max,
-                                       .days_max = conf->log_rotation.days_max,
-                                       .backups_max = conf->log_rotation.backups_max,
-                                       .local_time = conf->log_rotation.local_time});
+                                       .backups = {.days_max = conf->log_rotation.days_max,
+                                                   .backups_max = conf->log_rotation.backups_max,
+                                                   .local_time = conf->log_rotation.local_time,
+                                                   .compress = conf->log_rotation.compress}});
     store_catch_sigbus();
     io_raise_fd_limit();
     if (conf->memory_mlock)
@@ -581,6 +582,7 @@ enum rc server_run(const struct conf *conf, bool talk, struct err *err)
         s.env = io_loop_env(s.loop);
         metrics_init(&s.metrics);
         s.env->metrics = &s.metrics;
+        logger_workers(&s.logger, s.env->workers);
         log_notes(&s);
         rc = start(&s, err);
         if (rc == RC_OK) {
@@ -588,6 +590,7 @@ enum rc server_run(const struct conf *conf, bool talk, struct err *err)
             io_loop_run(s.loop);
             rc = s.fatal;
         }
+        logger_workers(&s.logger, NULL);
         finish(&s);
         io_loop_free(s.loop);
     }

@@ -39,6 +39,18 @@ static inline void list_remove(struct list *item)
     list_init(item);
 }
 
+/* All items of from, in their order, behind those of head; from is empty then. */
+static inline void list_move_all(struct list *head, struct list *from)
+{
+    if (list_empty(from))
+        return;
+    from->next->prev = head->prev;
+    head->prev->next = from->next;
+    from->prev->next = head;
+    head->prev = from->prev;
+    list_init(from);
+}
+
 /* The first item, unlinked; NULL when empty. */
 static inline struct list *list_pop(struct list *head)
 {

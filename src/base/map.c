@@ -126,6 +126,11 @@ void map_remove(struct map *m, struct map_node *node)
     m->n--;
 }
 
+void map_expect(const struct map *m, const struct map_node *node)
+{
+    __builtin_prefetch(bucket_of(m, node->hash), 1);
+}
+
 struct map_node *map_after(const struct map *m, const struct map_node *node)
 {
     if (node && node->next)

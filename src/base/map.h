@@ -34,6 +34,8 @@ struct map_node *map_find_next(const struct map_node *node);
 
 void map_add(struct map *m, struct map_node *node, uint64_t hash);
 void map_remove(struct map *m, struct map_node *node);
+/* The node will be removed soon: have its place brought near. Changes nothing. */
+void map_expect(const struct map *m, const struct map_node *node);
 
 /* Walk all nodes in no order: the one after node (NULL: the first), NULL at the end. The map must
  * not change meanwhile. */

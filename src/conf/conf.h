@@ -72,7 +72,7 @@ struct conf_rotation {
     uint32_t days_max;    /* older ones are deleted; 0: none is */
     uint32_t backups_max; /* more are deleted; 0: none is */
     bool local_time;      /* in their names; else UTC */
-    bool compress;        /* not done here */
+    bool compress;        /* with gzip */
 };
 
 /* A sentence to log once the log is there. */

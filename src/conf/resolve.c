@@ -93,12 +93,7 @@ static enum rc resolve_rotation(struct conf *conf, struct err *err)
         return err_set(err, RC_INVALID,
                        "--log-outputs requires a single file path when --log-rotate-config-json is "
                        "defined");
-    enum rc rc = conf_rotation_parse(conf->log_rotation_json, &conf->log_rotation, err);
-    if (rc == RC_OK && conf->log_rotation.compress)
-        return err_set(err, RC_UNSUPPORTED,
-                       "--log-rotation-config-json: \"compress\": true does not work in moat: "
-                       "leave it out, and compress old files by a job of their own");
-    return rc;
+    return conf_rotation_parse(conf->log_rotation_json, &conf->log_rotation, err);
 }
 
 typedef enum rc url_check(const struct conf_url *url, struct err *err);

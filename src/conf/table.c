@@ -293,7 +293,7 @@ const struct conf_flag conf_flags[] = {
      .since = "3.4"},
     {"log-rotation-config-json", CONF_LOGGING, CONF_STRING, CONF_WORKS, "{\"maxsize\": 100}",
      FIELD(log_rotation_json),
-     "megabytes of a log file, days and files to keep (0: all)", .since = "3.5"},
+     "megabytes of a log file, days and files to keep (0: all), gzip or not", .since = "3.5"},
     {"logger", CONF_LOGGING, CONF_CHOICE, CONF_WORKS, "zap", FIELD(logger),
      "etcd's old choice of a log library; capnslog means --log-format=console",
      .choices = "zap|capnslog", .bad = "unknown logger option", .since = "3.4"},

@@ -175,18 +175,20 @@ void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease)
     kv->on_lease(kv->on_lease_arg, key, lease);
 }
 
-static void delete_one(struct kv *kv, struct slice key)
+static bool delete_one(struct kv *kv, struct slice key)
 {
-    struct revision rev = next_revision(kv);
+    struct revision rev = {kv->revision + 1, kv->sub};
+    must(kv->open);
+    if (index_tombstone(kv->index, key, rev) != RC_OK)
+        return false; /* it is not there */
+    kv->sub++;
     heat_note(&kv->heat, key);
     struct pb_key_value pair = {.key = key};
     size_t len = codec_key_value_len(&pair);
     uint8_t *at = ring_push(&kv->ring, rev, true, (uint32_t)len);
     codec_key_value_store(at, &pair);
     ring_seal_last(&kv->ring);
-    enum rc rc = index_tombstone(kv->index, key, rev);
-    must(rc == RC_OK);
-    kv->on_lease(kv->on_lease_arg, key, 0);
+    return true;
 }
 
 /* The index range of a key and range_end that is not empty. */
@@ -201,9 +203,9 @@ int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end)
 {
     struct index_hit hit;
     if (kv_range_is_point(range_end)) {
-        if (index_get(kv->index, key, INDEX_NOW, &hit) != RC_OK)
+        if (!delete_one(kv, key))
             return 0;
-        delete_one(kv, key);
+        kv->on_lease(kv->on_lease_arg, key, 0);
         return 1;
     }
     struct index_range range = span(key, range_end);
@@ -211,11 +213,19 @@ int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end)
     int64_t n = 0;
     index_iter_init(&it, kv->index, &range, INDEX_NOW);
     while (index_iter_next(&it, &hit)) {
-        delete_one(kv, hit.key);
+        bool deleted = delete_one(kv, hit.key);
+        must(deleted);
+        kv->on_lease(kv->on_lease_arg, hit.key, 0);
         n++;
     }
     index_iter_fini(&it);
     return n;
+}
+
+void kv_delete_leased(struct kv *kv, struct slice key)
+{
+    bool deleted = delete_one(kv, key);
+    must(deleted);
 }
 
 enum rc kv_find_stored(struct kv *kv, struct revision rev, struct slice *stored)

@@ -51,6 +51,8 @@ void kv_begin(struct kv *kv);
 void kv_put(struct kv *kv, struct slice key, struct slice value, int64_t lease);
 /* Delete every key alive in [key, range_end) as etcd reads the pair; returns how many. */
 int64_t kv_delete(struct kv *kv, struct slice key, struct slice range_end);
+/* Delete one key, which is alive, without telling whose lease it was (kv_on_lease). */
+void kv_delete_leased(struct kv *kv, struct slice key);
 void kv_end(struct kv *kv); /* tells those who watch (watch.h) */
 
 /* The encoded KeyValue of a key now; valid until the next change or flush. */

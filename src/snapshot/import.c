@@ -119,12 +119,8 @@ static bool import_named(struct import *im, enum table table, struct slice key, 
     if (!slice_eq(key, name))
         return damaged(im, "a row does not bear its own name");
     uint8_t *number = keep(im, AUTH_ROW_KEY_LEN);
-    uint8_t *stored = keep(im, value.n + AUTH_ROW_CRC_LEN);
     store_u64_big(number, table == TABLE_AUTH_USER ? im->result.users : im->result.roles);
-    memcpy(stored, value.p, value.n);
-    store_u32(stored + value.n, crc32c(0, value));
-    return add(im, table, slice_of(number, AUTH_ROW_KEY_LEN),
-               slice_of(stored, value.n + AUTH_ROW_CRC_LEN));
+    return add(im, table, slice_of(number, AUTH_ROW_KEY_LEN), value);
 }
 
 static bool import_user(void *arg, struct slice key, struct slice value)

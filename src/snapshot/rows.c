@@ -72,14 +72,12 @@ struct naming {
 static bool note_named(void *arg, struct slice key, struct slice stored)
 {
     struct naming *n = arg;
-    size_t len = stored.n < AUTH_ROW_CRC_LEN ? 0 : stored.n - AUTH_ROW_CRC_LEN;
-    struct named one = {.value = {stored.p, len}};
+    struct named one = {.value = stored};
     struct rd r = {.in = one.value};
     (void)key;
     if (rd_u8(&r) == (1 << 3 | 2))
         one.name = rd_bytes(&r, rd_varint(&r));
-    bool whole = len > 0 && load_u32(stored.p + len) == crc32c(0, one.value);
-    if (r.failed || one.name.n == 0 || !whole)
+    if (r.failed || one.name.n == 0)
         n->w->rc = RC_CORRUPT;
     else if (n->list.n / sizeof(one) >= SNAPSHOT_USERS_MAX)
         n->w->rc = RC_LIMIT;

@@ -1,6 +1,5 @@
 #include "state/auth_table.h"
 
-#include "base/crc32c.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/rd.h"
@@ -99,12 +98,8 @@ struct auth_record *auth_table_find(const struct auth_table *t, struct slice nam
 static void store(struct auth_table *t, const struct auth_record *r)
 {
     uint8_t key[AUTH_ROW_KEY_LEN];
-    struct buf value = {0};
     store_u64_big(key, r->id);
-    buf_append_slice(&value, buf_slice(&r->bytes));
-    buf_append_u32(&value, crc32c(0, buf_slice(&r->bytes)));
-    pending_put(t->pending, t->table, slice_of(key, AUTH_ROW_KEY_LEN), buf_slice(&value));
-    secret_buf_fini(&value);
+    pending_put(t->pending, t->table, slice_of(key, AUTH_ROW_KEY_LEN), buf_slice(&r->bytes));
 }
 
 void auth_table_put(struct auth_table *t, const void *message)
@@ -153,13 +148,11 @@ static bool load_one(void *arg, struct slice key, struct slice value)
     struct loading *l = arg;
     struct auth_record *r = NULL;
     struct buf encoded = {0};
-    struct slice body = {value.p, value.n < AUTH_ROW_CRC_LEN ? 0 : value.n - AUTH_ROW_CRC_LEN};
     bool found = false;
     l->rc = RC_CORRUPT;
-    if (key.n != AUTH_ROW_KEY_LEN || value.n < AUTH_ROW_CRC_LEN ||
-        load_u32(value.p + body.n) != crc32c(0, body))
+    if (key.n != AUTH_ROW_KEY_LEN)
         return false;
-    buf_append_slice(&encoded, body);
+    buf_append_slice(&encoded, value);
     if (record_new(l->t, load_u64_big(key.p), &encoded, &r) != RC_OK)
         return false;
     size_t at = place_of(l->t, r->name, &found);

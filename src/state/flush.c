@@ -139,7 +139,8 @@ static bool is_much(const struct state *s)
 
 bool state_turn(struct state *s)
 {
-    bool more = kv_sweep(s->kv);
+    bool more = leases_tidy(&s->leases);
+    more = kv_sweep(s->kv) || more;
     more = kv_hash_turn(s->kv) || more;
     if (s->flush.out || s->flush.retry || s->flush.broken)
         return false; /* the job's end brings the next turn */

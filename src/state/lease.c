@@ -111,15 +111,11 @@ static void end_lease(struct state *s, struct lease *l)
 {
     struct arena a = {0};
     size_t n = l->key_n;
-    const struct slice *keys = lease_keys(l, &a);
+    const struct slice *keys = leases_take_keys(&s->leases, l, &a);
     kv_begin(s->kv);
-    for (size_t i = 0; i < n; i++) {
-        struct slice key = arena_copy(&a, keys[i]); /* deleting it unbinds it */
-        int64_t deleted = kv_delete(s->kv, key, (struct slice){0});
-        must(deleted == 1);
-    }
+    for (size_t i = 0; i < n; i++)
+        kv_delete_leased(s->kv, keys[i]);
     kv_end(s->kv);
-    must(l->key_n == 0);
     arena_fini(&a);
     unstore(s, l);
     lessor_revoked(&s->lessor, l);

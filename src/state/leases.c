@@ -3,6 +3,7 @@
 #include "base/fnv.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/wr.h"
 
 #include <stdlib.h>
 
@@ -25,6 +26,7 @@ void leases_init(struct leases *ls, struct rng *rng)
     map_init(&ls->keys, rng);
     for (size_t i = 0; i < LEASE_SIZES; i++)
         list_init(&ls->sizes[i]);
+    list_init(&ls->taken);
 }
 
 void leases_fini(struct leases *ls)
@@ -32,6 +34,8 @@ void leases_fini(struct leases *ls)
     for (struct map_node *n = map_after(&ls->ids, NULL); n; n = map_after(&ls->ids, NULL))
         leases_remove(ls, CONTAINER_OF(n, struct lease, node));
     must(ls->keys.n == 0);
+    while (leases_tidy(ls)) {
+    }
     map_fini(&ls->ids);
     map_fini(&ls->keys);
 }
@@ -144,11 +148,57 @@ const struct lease *leases_of_key(const struct leases *ls, struct slice key)
     return k ? k->lease : NULL;
 }
 
-static int compare_keys(const void *a, const void *b)
+/* ---- The keys in order. A lease may have a million, and all the server waits meanwhile: keys are
+ * compared by the first bytes in which they differ, which stand beside them, and not at all if they
+ * were bound in order. ---- */
+
+struct ordered {
+    uint64_t word; /* of the bytes behind what all keys begin with */
+    struct slice key;
+};
+
+static int compare_ordered(const void *a, const void *b)
 {
-    const struct slice *x = a;
-    const struct slice *y = b;
-    return slice_cmp(*x, *y);
+    const struct ordered *x = a;
+    const struct ordered *y = b;
+    if (x->word != y->word)
+        return x->word < y->word ? -1 : 1;
+    return slice_cmp(x->key, y->key);
+}
+
+static size_t common_len(struct slice a, struct slice b, size_t max)
+{
+    size_t n = 0;
+    while (n < max && n < a.n && n < b.n && a.p[n] == b.p[n])
+        n++;
+    return n;
+}
+
+static uint64_t word_at(struct slice key, size_t at)
+{
+    uint8_t bytes[8] = {0};
+    size_t left = key.n > at ? key.n - at : 0;
+    if (left > 0)
+        memcpy(bytes, key.p + at, left < 8 ? left : 8);
+    return load_u64_big(bytes);
+}
+
+static void sort(struct slice *keys, size_t n, struct arena *a)
+{
+    bool in_order = true;
+    size_t common = SIZE_MAX;
+    for (size_t i = 1; i < n; i++) {
+        in_order = in_order && slice_cmp(keys[i - 1], keys[i]) < 0;
+        common = common_len(keys[i - 1], keys[i], common);
+    }
+    if (in_order)
+        return;
+    struct ordered *all = arena_alloc(a, n * sizeof(*all));
+    for (size_t i = 0; i < n; i++)
+        all[i] = (struct ordered){word_at(keys[i], common), keys[i]};
+    qsort(all, n, sizeof(*all), compare_ordered);
+    for (size_t i = 0; i < n; i++)
+        keys[i] = all[i].key;
 }
 
 struct slice *lease_keys(const struct lease *l, struct arena *a)
@@ -158,9 +208,38 @@ struct slice *lease_keys(const struct lease *l, struct arena *a)
     list_each (item, &l->keys)
         keys[n++] = leased_key_bytes(CONTAINER_OF(item, struct leased_key, link));
     must(n == l->key_n);
-    if (n > 1)
-        qsort(keys, n, sizeof(*keys), compare_keys);
+    sort(keys, n, a);
     return keys;
+}
+
+struct slice *leases_take_keys(struct leases *ls, struct lease *l, struct arena *a)
+{
+    enum { AHEAD = 8 }; /* as many waits for memory at once */
+    size_t n = l->key_n;
+    size_t i = 0;
+    struct slice *keys = arena_alloc(a, (n + 1) * sizeof(*keys));
+    struct leased_key **taken = arena_alloc(a, (n + 1) * sizeof(struct leased_key *));
+    list_each (item, &l->keys)
+        taken[i++] = CONTAINER_OF(item, struct leased_key, link);
+    must(i == n);
+    for (i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            map_expect(&ls->keys, &taken[i + AHEAD]->node);
+        keys[i] = leased_key_bytes(taken[i]);
+        map_remove(&ls->keys, &taken[i]->node);
+    }
+    list_move_all(&ls->taken, &l->keys);
+    resize(ls, l, 0);
+    sort(keys, n, a);
+    return keys;
+}
+
+bool leases_tidy(struct leases *ls)
+{
+    struct list *item = NULL;
+    for (unsigned i = 0; i < LEASES_TIDY_MAX && (item = list_pop(&ls->taken)); i++)
+        free(CONTAINER_OF(item, struct leased_key, link));
+    return !list_empty(&ls->taken);
 }
 
 const struct leased_key *lease_key_before(const struct lease *l, const struct leased_key *k)

@@ -12,10 +12,11 @@
 #include "base/map.h"
 #include "base/timers.h"
 
-#define LEASE_TTL_MAX  9000000000 /* seconds, etcd's limit: in nanoseconds it is below 2^63 */
-#define LEASE_SIZES    65u        /* classes by number of keys: 0, 1, 2 to 3, 4 to 7, … */
-#define LEASE_LOOK_MAX 10000u     /* leases of one class looked at for the biggest */
-#define LEASE_COST     64u        /* bytes that etcd's quota counts for a lease */
+#define LEASE_TTL_MAX   9000000000 /* seconds, etcd's limit: in nanoseconds it is below 2^63 */
+#define LEASE_SIZES     65u        /* classes by number of keys: 0, 1, 2 to 3, 4 to 7, … */
+#define LEASE_LOOK_MAX  10000u     /* leases of one class looked at for the biggest */
+#define LEASES_TIDY_MAX 1000u      /* keys freed at once */
+#define LEASE_COST      64u        /* bytes that etcd's quota counts for a lease */
 
 /* The lessor's part of a lease. */
 struct lease_term {
@@ -55,6 +56,7 @@ struct leases {
     struct map ids;
     struct map keys;
     struct list sizes[LEASE_SIZES]; /* so that the biggest are found without a walk over all */
+    struct list taken;              /* keys that are bound no more, to be freed by and by */
     uint64_t last_granted;          /* no lease here was granted by a later entry */
 };
 
@@ -74,6 +76,10 @@ const struct lease *leases_of_key(const struct leases *ls, struct slice key); /*
 /* The lease's key_n keys in bytewise order: the array in the arena, the bytes borrowed until the
  * key is bound otherwise. */
 struct slice *lease_keys(const struct lease *l, struct arena *a);
+/* The same, and none of them is bound any more. The bytes stay until leases_tidy. */
+struct slice *leases_take_keys(struct leases *ls, struct lease *l, struct arena *a);
+/* Free some of what was taken: to free a million at once would hold everybody up. Is there more? */
+bool leases_tidy(struct leases *ls);
 
 /* The key that was bound to the lease before k (NULL: the last one); NULL: there is none. */
 struct leased_key;

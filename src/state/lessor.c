@@ -15,6 +15,7 @@ struct clear {
     struct list link;
     struct lessor *lessor;
     int64_t id;
+    uint64_t granted; /* of this grant: the ID may be another lease's by the time it is applied */
 };
 
 static void run(struct lessor *l);
@@ -129,8 +130,9 @@ static void clear_done(struct lessor_proposal *p, bool applied)
     struct clear *c = CONTAINER_OF(p, struct clear, proposal);
     struct lessor *l = c->lessor;
     struct lease *lease = leases_find(l->leases, c->id);
+    bool same = lease && lease->granted == c->granted;
     forget_clear(c);
-    if (!lease || !lease->term.clearing)
+    if (!same || !lease->term.clearing)
         return; /* revoked meanwhile: who waited was told so then (etcd#20615) */
     lease->term.clearing = false;
     if (applied && l->leading)
@@ -148,6 +150,7 @@ static bool propose_clear(struct lessor *l, struct lease *lease)
     c->proposal.done = clear_done;
     c->lessor = l;
     c->id = lease->id;
+    c->granted = lease->granted;
     list_add_tail(&l->clears, &c->link);
     wire_encode(&wire_lease_remaining_request, &request, &body);
     lease->term.clearing =
@@ -227,6 +230,7 @@ static void gather(struct lessor *l, uint64_t now)
 {
     size_t keys = 0;
     buf_clear(&l->batch.ids);
+    l->batch.as_of = l->leases->last_granted;
     for (struct timer *t = timers_take(&l->terms, now); t; t = timers_take(&l->terms, now)) {
         struct lease *lease = CONTAINER_OF(t, struct lease, term.timer);
         bool ends = lease->term.deadline_ns <= now;
@@ -249,7 +253,7 @@ static bool propose_expiry(struct lessor *l)
 {
     struct pb_lease_expire_request request = {.ids = (int64_t *)(void *)l->batch.ids.p,
                                               .ids_n = batch_count(&l->batch),
-                                              .as_of = l->leases->last_granted};
+                                              .as_of = l->batch.as_of};
     struct buf body = {0};
     wire_encode(&wire_lease_expire_request, &request, &body);
     bool taken =
@@ -263,7 +267,7 @@ static bool propose_checkpoint(struct lessor *l)
     struct arena a = {0};
     struct buf body = {0};
     struct pb_lease_remaining_request request = {.checkpoints_n = batch_count(&l->batch),
-                                                 .as_of = l->leases->last_granted};
+                                                 .as_of = l->batch.as_of};
     const int64_t *ids = (const int64_t *)(const void *)l->batch.ids.p;
     request.checkpoints = arena_alloc(&a, request.checkpoints_n * sizeof(*request.checkpoints));
     for (size_t i = 0; i < request.checkpoints_n; i++) {
@@ -287,8 +291,8 @@ static void settle(struct lessor *l, bool applied)
     uint64_t again = env_now_ns(l->env) + RETRY_NS;
     for (size_t i = 0; i < batch_count(&l->batch); i++) {
         struct lease *lease = leases_find(l->leases, ids[i]);
-        if (!lease)
-            continue; /* revoked, by the batch or by a client before it */
+        if (!lease || lease->granted > l->batch.as_of)
+            continue; /* revoked, by the batch or by a client before it; perhaps granted anew */
         lease->term.expiring = lease->term.checkpointing = false;
         if (l->leading && (!applied || l->batch.expires))
             timer_start(&l->terms, &lease->term.timer, again);

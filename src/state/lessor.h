@@ -54,6 +54,7 @@ struct lessor {
         bool out;
         bool expires; /* revokes, or else checkpoints */
         struct buf ids;
+        uint64_t as_of; /* what was granted by a later entry is another lease */
     } batch;            /* one at a time: what is due meanwhile waits for the next */
     struct list clears; /* struct clear */
     struct {

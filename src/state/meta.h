@@ -15,9 +15,7 @@
 #define META_AUTH_REVISION "authRevision" /* u64 */
 #define META_FOLLOWING     "following"    /* empty; there while an import from a server goes on */
 
-/* A stored user or role: key a number, big-endian; behind the message its CRC32C. */
-#define AUTH_ROW_KEY_LEN 8
-#define AUTH_ROW_CRC_LEN 4
+#define AUTH_ROW_KEY_LEN 8 /* of a stored user or role: a number, big-endian */
 
 struct meta {
     uint64_t applied_index; /* 0: a new store */

@@ -20,14 +20,39 @@ static void run_end(struct run *run)
     run->cursor = NULL;
 }
 
+/* LMDB gives the place in its page, and the row is written there. */
+static size_t stored_len(const struct storage_op *op)
+{
+    return op->value.n + (op->table == TABLE_KEY ? 0 : ROW_CRC_LEN);
+}
+
+static MDB_val room_of(const struct storage_op *op)
+{
+    return (MDB_val){.mv_size = stored_len(op)};
+}
+
+static void fill(const struct storage_op *op, const MDB_val *v)
+{
+    if (op->table != TABLE_KEY)
+        row_seal(store_tables[op->table], op->key, op->value, v->mv_data);
+    else if (op->value.n > 0)
+        memcpy(v->mv_data, op->value.p, op->value.n);
+}
+
 /* LMDB refuses to append a key that is not the greatest. That is fine only for what is there in
  * just this form: the same batch again. */
 static enum rc same_as_there(struct store *s, MDB_txn *txn, const struct storage_op *op)
 {
     MDB_val k = val_of(op->key);
     MDB_val v;
+    struct slice there = {0};
     enum rc rc = store_rc(mdb_get(txn, s->tables[op->table], &k, &v));
-    if (rc == RC_OK && slice_eq(slice_of_val(&v), op->value))
+    if (rc == RC_OK)
+        there = slice_of_val(&v);
+    if (rc == RC_OK && op->table != TABLE_KEY &&
+        !row_unseal(store_tables[op->table], op->key, there, &there))
+        return RC_CORRUPT;
+    if (rc == RC_OK && slice_eq(there, op->value))
         return RC_OK;
     return rc == RC_OK || rc == RC_NOT_FOUND ? RC_CORRUPT : rc;
 }
@@ -43,8 +68,10 @@ static enum rc append(struct store *s, MDB_txn *txn, struct run *run, const stru
         run->table = op->table;
     }
     MDB_val k = val_of(op->key);
-    MDB_val v = val_of(op->value);
-    enum rc rc = store_rc(mdb_cursor_put(run->cursor, &k, &v, MDB_APPEND));
+    MDB_val v = room_of(op);
+    enum rc rc = store_rc(mdb_cursor_put(run->cursor, &k, &v, MDB_APPEND | MDB_RESERVE));
+    if (rc == RC_OK)
+        fill(op, &v);
     return rc == RC_EXISTS ? same_as_there(s, txn, op) : rc;
 }
 
@@ -62,8 +89,11 @@ static enum rc apply(struct store *s, MDB_txn *txn, struct run *run, const struc
         enum rc rc = store_rc(mdb_del(txn, s->tables[op->table], &k, NULL));
         return rc == RC_NOT_FOUND ? RC_OK : rc;
     }
-    MDB_val v = val_of(op->value);
-    return store_rc(mdb_put(txn, s->tables[op->table], &k, &v, 0));
+    MDB_val v = room_of(op);
+    enum rc rc = store_rc(mdb_put(txn, s->tables[op->table], &k, &v, MDB_RESERVE));
+    if (rc == RC_OK)
+        fill(op, &v);
+    return rc;
 }
 
 enum rc batch_apply(struct store *s, MDB_txn *txn, const struct storage_op *ops, size_t n)
@@ -109,10 +139,11 @@ uint64_t batch_need(const struct store *s, const struct storage_op *ops, size_t 
         if (op->change == STORAGE_DELETE)
             continue;
         small += op->key.n + NODE_BYTES;
-        if (op->key.n + op->value.n + NODE_BYTES > page / 2)
-            pages += (op->value.n + PAGE_HEAD + page - 1) / page;
+        size_t len = stored_len(op);
+        if (op->key.n + len + NODE_BYTES > page / 2)
+            pages += (len + PAGE_HEAD + page - 1) / page;
         else
-            small += op->value.n;
+            small += len;
     }
     for (size_t t = 0; t < TABLE_COUNT; t++)
         pages += least(2 * touched[t], s->pages[t]);

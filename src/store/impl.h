@@ -6,12 +6,13 @@
 #include "store/map.h"
 #include "store/recall.h"
 #include "store/room.h"
+#include "store/row.h"
 
 #include <lmdb.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define STORE_FORMAT 1u
+#define STORE_FORMAT 2u
 
 struct log;
 
@@ -65,6 +66,9 @@ static inline MDB_val val_of(struct slice s)
     } p = {.ours = s.p};
     return (MDB_val){s.n, p.theirs};
 }
+
+/* open.c: the tables' names. */
+extern const char *const store_tables[TABLE_COUNT];
 
 /* batch.c: put ops into an open transaction; and how many bytes the file may grow by for them. */
 enum rc batch_apply(struct store *s, MDB_txn *txn, const struct storage_op *ops, size_t n);

@@ -18,7 +18,7 @@
 
 #define FILE_MODE 0600
 
-static const char *const table_names[TABLE_COUNT] = {
+const char *const store_tables[TABLE_COUNT] = {
     [TABLE_KEY] = "key",
     [TABLE_META] = "meta",
     [TABLE_LEASE] = "lease",
@@ -31,7 +31,7 @@ static const char *const table_names[TABLE_COUNT] = {
 
 /* Out of the contract's reach, so that nothing applied can change whose file this is. */
 #define TABLE_OWN   "file"
-#define KEY_FORMAT  "format"
+#define KEY_FORMAT  "format" /* alone without a checksum: to be read in every format */
 #define KEY_CLUSTER "cluster_id"
 #define KEY_MEMBER  "member_id"
 
@@ -131,28 +131,54 @@ static enum rc open_map(struct store *s, const char *path, const struct store_op
 
 /* --- tables and identity --- */
 
-static int put_number(MDB_txn *txn, MDB_dbi table, const char *key, uint64_t v, size_t width)
+static int put_row(MDB_txn *txn, MDB_dbi table, const char *key, struct slice stored)
 {
-    uint8_t bytes[8];
-    store_u64(bytes, v);
     MDB_val k = val_of(slice_str(key));
-    MDB_val value = val_of(slice_of(bytes, width));
-    return mdb_put(txn, table, &k, &value, 0);
+    MDB_val v = val_of(stored);
+    return mdb_put(txn, table, &k, &v, 0);
+}
+
+static int put_format(MDB_txn *txn, MDB_dbi table)
+{
+    uint8_t bytes[4];
+    store_u32(bytes, STORE_FORMAT);
+    return put_row(txn, table, KEY_FORMAT, slice_of(bytes, sizeof(bytes)));
 }
 
 /* MDB_CORRUPTED when it has another width. */
-static int get_number(MDB_txn *txn, MDB_dbi table, const char *key, uint64_t *v, size_t width)
+static int get_format(MDB_txn *txn, MDB_dbi table, uint32_t *format)
 {
-    MDB_val k = val_of(slice_str(key));
-    MDB_val value;
-    int code = mdb_get(txn, table, &k, &value);
+    MDB_val k = val_of(slice_str(KEY_FORMAT));
+    MDB_val v;
+    int code = mdb_get(txn, table, &k, &v);
     if (code)
         return code;
-    if (value.mv_size != width)
+    if (v.mv_size != sizeof(*format))
         return MDB_CORRUPTED;
-    uint8_t bytes[8] = {0};
-    memcpy(bytes, value.mv_data, width);
-    *v = load_u64(bytes);
+    *format = load_u32(v.mv_data);
+    return 0;
+}
+
+static int put_id(MDB_txn *txn, MDB_dbi table, const char *key, uint64_t id)
+{
+    uint8_t bytes[8];
+    uint8_t stored[sizeof(bytes) + ROW_CRC_LEN];
+    store_u64(bytes, id);
+    row_seal(TABLE_OWN, slice_str(key), slice_of(bytes, sizeof(bytes)), stored);
+    return put_row(txn, table, key, slice_of(stored, sizeof(stored)));
+}
+
+static int get_id(MDB_txn *txn, MDB_dbi table, const char *key, uint64_t *id)
+{
+    MDB_val k = val_of(slice_str(key));
+    MDB_val v;
+    struct slice value;
+    int code = mdb_get(txn, table, &k, &v);
+    if (code)
+        return code;
+    if (!row_unseal(TABLE_OWN, slice_str(key), slice_of_val(&v), &value) || value.n != sizeof(*id))
+        return MDB_CORRUPTED;
+    *id = load_u64(value.p);
     return 0;
 }
 
@@ -161,13 +187,13 @@ static enum rc make_tables(struct store *s, MDB_txn *txn, const struct store_opt
 {
     int code = mdb_dbi_open(txn, TABLE_OWN, MDB_CREATE, &s->identity);
     for (size_t t = 0; t < TABLE_COUNT && !code; t++)
-        code = mdb_dbi_open(txn, table_names[t], MDB_CREATE, &s->tables[t]);
+        code = mdb_dbi_open(txn, store_tables[t], MDB_CREATE, &s->tables[t]);
     if (!code)
-        code = put_number(txn, s->identity, KEY_FORMAT, STORE_FORMAT, sizeof(uint32_t));
+        code = put_format(txn, s->identity);
     if (!code)
-        code = put_number(txn, s->identity, KEY_CLUSTER, opt->cluster_id, sizeof(uint64_t));
+        code = put_id(txn, s->identity, KEY_CLUSTER, opt->cluster_id);
     if (!code)
-        code = put_number(txn, s->identity, KEY_MEMBER, opt->member_id, sizeof(uint64_t));
+        code = put_id(txn, s->identity, KEY_MEMBER, opt->member_id);
     return code ? fail(s, code, err, "make its tables") : RC_OK;
 }
 
@@ -176,9 +202,9 @@ static enum rc check_owner(struct store *s, MDB_txn *txn, const struct store_opt
 {
     uint64_t cluster = 0;
     uint64_t member = 0;
-    int code = get_number(txn, s->identity, KEY_CLUSTER, &cluster, sizeof(cluster));
+    int code = get_id(txn, s->identity, KEY_CLUSTER, &cluster);
     if (!code)
-        code = get_number(txn, s->identity, KEY_MEMBER, &member, sizeof(member));
+        code = get_id(txn, s->identity, KEY_MEMBER, &member);
     if (code)
         return err_set(err, RC_CORRUPT, "%s: cannot read whose store it is: %s", s->path,
                        mdb_strerror(code));
@@ -199,30 +225,85 @@ static enum rc check_owner(struct store *s, MDB_txn *txn, const struct store_opt
                        " of the same cluster: two members cannot share a data directory, nor use "
                        "a copy of one",
                        s->path, member, opt->member_id);
-    code = put_number(txn, s->identity, KEY_MEMBER, opt->member_id, sizeof(uint64_t));
+    code = put_id(txn, s->identity, KEY_MEMBER, opt->member_id);
     return code ? fail(s, code, err, "write into it whose it is now") : RC_OK;
+}
+
+/* A key as a sentence can have it: meta's are words, most others are numbers. */
+static void name_key(struct slice key, char *out, size_t n)
+{
+    bool word = true;
+    for (size_t i = 0; i < key.n; i++)
+        word = word && key.p[i] > ' ' && key.p[i] < 0x7f;
+    size_t shown = (n - 1) / (word ? 1 : 2);
+    out[0] = '\0';
+    for (size_t i = 0; i < key.n && i < shown; i++)
+        (void)snprintf(out + (word ? i : 2 * i), 3, word ? "%c" : "%02x", key.p[i]);
+}
+
+static enum rc check_table(struct store *s, MDB_txn *txn, enum table t, struct err *err)
+{
+    MDB_cursor *cursor;
+    MDB_val k = {0};
+    MDB_val v;
+    struct slice value;
+    char name[65];
+    enum rc rc = RC_OK;
+    int code = mdb_cursor_open(txn, s->tables[t], &cursor);
+    if (code)
+        return fail(s, code, err, "read its tables");
+    while (rc == RC_OK && (code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+        if (row_unseal(store_tables[t], slice_of_val(&k), slice_of_val(&v), &value))
+            continue;
+        name_key(slice_of_val(&k), name, sizeof(name));
+        rc = err_set(err, RC_CORRUPT,
+                     "%s: table %s: the row of key %s is damaged, its checksum is another; restore "
+                     "this member from a snapshot, or remove its data and add it to the cluster "
+                     "anew",
+                     s->path, store_tables[t], name);
+    }
+    mdb_cursor_close(cursor);
+    return rc == RC_OK && code != MDB_NOTFOUND ? fail(s, code, err, "read its tables") : rc;
+}
+
+/* What is read once, at start, and believed from there on: who may do what, who is a member,
+ * whether authentication is on. `key` is checked value by value, as it is read. */
+static enum rc check_rows(struct store *s, MDB_txn *txn, struct err *err)
+{
+    enum rc rc = RC_OK;
+    for (enum table t = 0; t < TABLE_COUNT && rc == RC_OK; t++)
+        if (t != TABLE_KEY)
+            rc = check_table(s, txn, t, err);
+    return rc;
 }
 
 static enum rc find_tables(struct store *s, MDB_txn *txn, const struct store_options *opt,
                            struct err *err)
 {
-    uint64_t format = 0;
-    int code = get_number(txn, s->identity, KEY_FORMAT, &format, sizeof(uint32_t));
+    uint32_t format = 0;
+    int code = get_format(txn, s->identity, &format);
     if (code || format == 0)
         return err_set(err, RC_CORRUPT, "%s: cannot read its format version: %s", s->path,
                        code ? mdb_strerror(code) : "it is 0, which none is");
     if (format > STORE_FORMAT)
         return err_set(err, RC_VERSION,
-                       "%s has store format %" PRIu64 ", and this moat knows formats up to %u: run "
+                       "%s has store format %" PRIu32 ", and this moat knows formats up to %u: run "
                        "the version that wrote it, or a newer one",
                        s->path, format, STORE_FORMAT);
+    if (format < STORE_FORMAT)
+        return err_set(err, RC_VERSION,
+                       "%s has store format %" PRIu32 ", and this moat reads format %u only: let "
+                       "the version that wrote it save a snapshot (moat ctl snapshot save), and "
+                       "begin a new data directory from that (moat import --snapshot)",
+                       s->path, format, STORE_FORMAT);
     for (size_t t = 0; t < TABLE_COUNT; t++) {
-        code = mdb_dbi_open(txn, table_names[t], 0, &s->tables[t]);
+        code = mdb_dbi_open(txn, store_tables[t], 0, &s->tables[t]);
         if (code)
             return err_set(err, RC_CORRUPT, "%s: cannot open its table %s: %s", s->path,
-                           table_names[t], mdb_strerror(code));
+                           store_tables[t], mdb_strerror(code));
     }
-    return check_owner(s, txn, opt, err);
+    enum rc rc = check_owner(s, txn, opt, err);
+    return rc == RC_OK ? check_rows(s, txn, err) : rc;
 }
 
 static enum rc tables_in(struct store *s, MDB_txn *txn, const struct store_options *opt,

@@ -158,6 +158,15 @@ static void store_stats(struct storage *base, struct storage_stats *out)
 
 /* --- reading --- */
 
+/* What is stored for a row, less its checksum, which must hold. */
+static enum rc value_in(enum table t, struct slice key, struct slice stored, struct slice *value)
+{
+    if (t != TABLE_KEY)
+        return row_unseal(store_tables[t], key, stored, value) ? RC_OK : RC_CORRUPT;
+    *value = stored;
+    return RC_OK;
+}
+
 static enum rc txn_get(struct store *s, MDB_txn *txn, enum table t, struct slice key,
                        struct slice *value)
 {
@@ -167,9 +176,7 @@ static enum rc txn_get(struct store *s, MDB_txn *txn, enum table t, struct slice
     MDB_val k = val_of(key);
     MDB_val v;
     enum rc rc = store_rc(mdb_get(txn, s->tables[t], &k, &v));
-    if (rc == RC_OK)
-        *value = slice_of_val(&v);
-    return rc;
+    return rc == RC_OK ? value_in(t, key, slice_of_val(&v), value) : rc;
 }
 
 static enum rc txn_scan(struct store *s, MDB_txn *txn, enum table t, struct slice from,
@@ -183,10 +190,15 @@ static enum rc txn_scan(struct store *s, MDB_txn *txn, enum table t, struct slic
     MDB_val k = val_of(from);
     MDB_val v;
     int code = mdb_cursor_get(cursor, &k, &v, from.n ? MDB_SET_RANGE : MDB_FIRST);
-    while (code == MDB_SUCCESS && fn(arg, slice_of_val(&k), slice_of_val(&v)))
+    struct slice value;
+    while (code == MDB_SUCCESS) {
+        rc = value_in(t, slice_of_val(&k), slice_of_val(&v), &value);
+        if (rc != RC_OK || !fn(arg, slice_of_val(&k), value))
+            break;
         code = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    }
     mdb_cursor_close(cursor);
-    return code == MDB_NOTFOUND ? RC_OK : store_rc(code);
+    return rc != RC_OK || code == MDB_NOTFOUND ? rc : store_rc(code);
 }
 
 enum rc store_note_view(struct store *s)

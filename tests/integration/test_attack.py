@@ -512,3 +512,25 @@ def proposals(scratch):
         return f"{sent} puts of 1 MB"
 
     return withstand(server, attack, 500)
+
+
+@test("hundreds of wrong passwords for one user: another logs in all the same")
+def wrong_passwords(scratch):
+    server = serve(scratch)
+    auth = "/etcdserverpb.Auth/"
+    with server.client() as c:
+        for name in ("root", "alice"):
+            c.call(auth + "UserAdd", name=name, password=name)
+        c.call(auth + "UserGrantRole", user="root", role="root")
+        c.call(auth + "AuthEnable")
+    guesser, owner = h2.Calls(server.address), h2.Calls(server.address)
+    guess = pb.METHODS[auth + "Authenticate"][0].encode(name="alice", password="wrong")
+    for _ in range(600):
+        guesser.begin(auth + "Authenticate", guess)
+    for _ in range(300):  # what finds no place is refused at once; now every place is taken
+        same(guesser.ended()[1], None, "a wrong password")
+    for _ in range(3):
+        reply = owner.call(auth + "Authenticate", name="root", password="root")
+        check(reply and reply.token, "root cannot log in meanwhile")
+    guesser.close()
+    owner.close()

@@ -759,6 +759,13 @@ def refusals_are_told(scratch):
     check(re.search(r"auth\.denied +user=alice +method=/etcdserverpb.KV/Put +needs=write +keys=.*"
                     "public/1", log), log)
     check("sec\nret" not in log, "a key broke a line of the log")
+    for _ in range(50):
+        same(session("alice", KV + "Put", key=b"public/1")[0], "PERMISSION_DENIED")
+    server.stop()
+    denied = re.findall(r"auth\.denied +user=alice +method=/etcdserverpb.KV/Put .*", server.log())
+    check(1 < len(denied) < 20, "not told, or told too often:", denied)
+    more = sum(int(n) for line in denied for n in re.findall(r"more=(\d+)", line))
+    same(more + sum("needs=write" in line for line in denied), 51, "denials in the log")
 
 
 @test("before login the member list has IDs and client URLs, or what --auth-member-list says")

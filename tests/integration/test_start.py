@@ -1,13 +1,14 @@
 """Starts that must fail, each with one sentence that names the place and says what to do."""
 
 import glob
+import gzip
 import os
 import shutil
 import socket
 import time
 
 import h2
-from harness import MOAT, check, free_port, has, run, same, test
+from harness import MOAT, check, free_port, has, run, same, test, wait_for
 
 OPERATOR = (
     "stop that",
@@ -107,6 +108,40 @@ def damaged_database(scratch):
         f.write(b"SQLite format 3\0" + bytes(100000))
     explains(server.sentence(), database)
     shutil.copyfile(whole, database)
+    server.start()
+
+
+@test("one changed bit in what says whether authentication is on, or in a lease")
+def damaged_row(scratch):
+    server = filled(scratch, keys=1)
+    server.start()
+    with server.client() as c:
+        c.call("/etcdserverpb.Lease/LeaseGrant", id=0x5EA5E, ttl=1000)
+        c.call("/etcdserverpb.Auth/UserAdd", name="root", password="r")
+        c.call("/etcdserverpb.Auth/RoleAdd", name="root")
+        c.call("/etcdserverpb.Auth/UserGrantRole", user="root", role="root")
+        c.call("/etcdserverpb.Auth/AuthEnable")
+    server.stop()
+    database = server.data + "/moat/db"
+    with open(database, "rb") as f:
+        whole = f.read()
+
+    def damaged(row):
+        data = bytearray(whole)
+        at = data.find(row)
+        check(at > 0, row, "is not in the file")
+        while at >= 0:  # each copy that the file has, current or not
+            data[at + len(row) - 1] ^= 1
+            at = data.find(row, at + len(row))
+        with open(database, "wb") as f:
+            f.write(data)
+        return server.sentence()
+
+    explains(damaged(b"authEnabled\1"), database, "table meta", "authEnabled", "is damaged")
+    lease = (0x5EA5E).to_bytes(8, "big")
+    explains(damaged(lease + b"\x08"), database, "table lease", lease.hex(), "is damaged")
+    with open(database, "wb") as f:
+        f.write(whole)
     server.start()
 
 
@@ -377,6 +412,29 @@ def rotation(scratch):
     check(os.path.getsize(aside[0]) >= 1 << 20, "it was put aside whole")
     with open(log, encoding="utf-8") as f:
         has(f.read(), "ready to serve client requests")
+
+
+@test("--log-rotation-config-json with compress: what is put aside is compressed, also what a crash left")
+def rotation_compressed(scratch):
+    log = scratch.sub("moat.log")
+    left = scratch.sub("moat-2026-01-30T00-00-00.000.log")
+    for path, text in ((log, "x" * (1 << 20)), (left, "left"), (left + ".gz", "half of")):
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+    config = '{"maxsize": 1, "compress": true}'
+    server = scratch.server(
+        "--log-outputs", log, "--enable-log-rotation", "--log-rotation-config-json", config
+    )
+    server.start()
+    wait_for(lambda: not glob.glob(scratch.sub("moat-*.log")), 20, "the old files' compression")
+    server.stop()
+    found = sorted(glob.glob(scratch.sub("moat-*.log.gz")))
+    same(len(found), 2)
+    with gzip.open(left + ".gz", "rt") as f:
+        same(f.read(), "left")
+    found.remove(left + ".gz")
+    with gzip.open(found[0], "rt") as f:
+        has(f.read(), "x" * (1 << 20))
 
 
 @test("InitialCorruptCheck: a damaged value stops the start when that is asked for")

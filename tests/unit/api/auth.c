@@ -85,6 +85,32 @@ static void too_many_logins_at_once_are_refused(void **state)
     people_close(&l);
 }
 
+/* Whoever knows a name can try passwords as fast as he likes: another's login does not wait for
+ * more than the two that are being hashed and one more, and finds a place where there is none. */
+static void a_flood_for_one_user_does_not_keep_another_out(void **state)
+{
+    struct lab l;
+    (void)state;
+    lab_open(&l, NULL);
+    people_move_in(&l);
+    l.pool_idle = true;
+    struct caller_reply *last = NULL;
+    for (unsigned i = 0; i < API_PASSWORDS_MAX; i++)
+        last = people_authenticate(&l, "alice", "wrong");
+    struct caller_reply *root = people_authenticate(&l, "root", "root-pw");
+    caller_refused(last, GRPC_RESOURCE_EXHAUSTED, "etcdserver: too many requests");
+    assert_int_equal(root->grpc_status, -1);
+    for (unsigned i = 0; i < API_PASSWORDS_NOW + 2; i++) {
+        assert_true(sim_workers_begin(&l.workers, LANE_POOL));
+        assert_true(sim_workers_finish(&l.workers, LANE_POOL));
+    }
+    lab_run(&l);
+    assert_int_equal(root->grpc_status, 0);
+    l.pool_idle = false;
+    lab_run(&l);
+    people_close(&l);
+}
+
 /* The pool hashes for root alone: others are refused before it is asked. */
 static void a_stranger_does_not_make_the_pool_work(void **state)
 {
@@ -152,7 +178,8 @@ static void what_waits_at_the_end_is_refused(void **state)
     lab_open(&l, NULL);
     people_move_in(&l);
     l.pool_idle = true;
-    people_authenticate(&l, "alice", "alice-pw");
+    for (unsigned i = 0; i < API_PASSWORDS_NOW + 3; i++)
+        people_authenticate(&l, "alice", "alice-pw");
     people_close(&l); /* frees the work, too: leak checkers look */
 }
 
@@ -190,6 +217,7 @@ int main(void)
         cmocka_unit_test(the_state_gets_a_hash_of_the_password),
         cmocka_unit_test(a_password_changed_during_the_login_is_checked_again),
         cmocka_unit_test(too_many_logins_at_once_are_refused),
+        cmocka_unit_test(a_flood_for_one_user_does_not_keep_another_out),
         cmocka_unit_test(a_stranger_does_not_make_the_pool_work),
         cmocka_unit_test(users_and_roles_have_an_end),
         cmocka_unit_test(what_waits_at_the_end_is_refused),

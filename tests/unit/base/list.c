@@ -33,6 +33,22 @@ static void pops_in_order(void **state)
     assert_true(list_empty(&head));
 }
 
+static void all_move_behind_the_others(void **state)
+{
+    (void)state;
+    struct list head;
+    struct list from;
+    struct item items[4];
+    fill(&head, items, 2);
+    fill(&from, items + 2, 2);
+    list_move_all(&head, &from);
+    assert_true(list_empty(&from));
+    list_move_all(&head, &from);
+    for (int i = 0; i < 4; i++)
+        assert_ptr_equal(list_pop(&head), &items[i].link);
+    assert_true(list_empty(&head));
+}
+
 static void removing_twice_is_harmless(void **state)
 {
     (void)state;
@@ -71,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pops_in_order),
+        cmocka_unit_test(all_move_behind_the_others),
         cmocka_unit_test(removing_twice_is_harmless),
         cmocka_unit_test(the_visited_may_go),
     };

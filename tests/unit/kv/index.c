@@ -494,6 +494,43 @@ static void test_hot_key(void **state)
     }
 }
 
+/* The next key in order is found without a search; whatever changes the tree in between. */
+static void test_tombstones_in_order(void **state)
+{
+    (void)state;
+    struct index *x = index_new();
+    struct index_hit hit;
+    char text[16];
+    int64_t rev = 1;
+    for (int i = 0; i < 3000; i++) {
+        (void)snprintf(text, sizeof(text), "k%05d", 2 * i);
+        index_put(x, slice_str(text), (struct revision){++rev, 0}, 1);
+    }
+    for (int i = 0; i < 3000; i++) {
+        if (i % 7 == 3) { /* one is put right behind the last tombstone */
+            (void)snprintf(text, sizeof(text), "k%05d", 2 * i - 1);
+            index_put(x, slice_str(text), (struct revision){++rev, 0}, 1);
+        }
+        (void)snprintf(text, sizeof(text), "k%05d", 2 * i);
+        if (i % 11 == 5) /* not this one: the one behind is not the next */
+            continue;
+        assert_int_equal(index_tombstone(x, slice_str(text), (struct revision){++rev, 0}), RC_OK);
+        assert_int_equal(index_get(x, slice_str(text), INDEX_NOW, &hit), RC_NOT_FOUND);
+        assert_int_equal(index_tombstone(x, slice_str(text), (struct revision){rev + 1, 0}),
+                         RC_NOT_FOUND);
+    }
+    index_check(x);
+    for (int i = 0; i < 3000; i++) {
+        (void)snprintf(text, sizeof(text), "k%05d", 2 * i);
+        assert_int_equal(index_get(x, slice_str(text), INDEX_NOW, &hit),
+                         i % 11 == 5 ? RC_OK : RC_NOT_FOUND);
+        (void)snprintf(text, sizeof(text), "k%05d", 2 * i - 1);
+        assert_int_equal(index_get(x, slice_str(text), INDEX_NOW, &hit),
+                         i % 7 == 3 ? RC_OK : RC_NOT_FOUND);
+    }
+    index_free(x);
+}
+
 /* The table of etcd's key_index tests in small: what compaction at c keeps of
  * put 2, put 4, tombstone 6, put 8, put 12, tombstone 15. */
 static void test_compaction_keeps(void **state)
@@ -588,10 +625,15 @@ static void test_absent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_absent),           cmocka_unit_test(test_few_keys),
-        cmocka_unit_test(test_many_keys),        cmocka_unit_test(test_walk_over_changes),
-        cmocka_unit_test(test_memory),           cmocka_unit_test(test_hot_key),
-        cmocka_unit_test(test_compaction_keeps), cmocka_unit_test(test_restore_contradictions),
+        cmocka_unit_test(test_absent),
+        cmocka_unit_test(test_few_keys),
+        cmocka_unit_test(test_many_keys),
+        cmocka_unit_test(test_walk_over_changes),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_hot_key),
+        cmocka_unit_test(test_tombstones_in_order),
+        cmocka_unit_test(test_compaction_keeps),
+        cmocka_unit_test(test_restore_contradictions),
     };
     return cmocka_run_group_tests_name("kv/index", tests, NULL, NULL);
 }

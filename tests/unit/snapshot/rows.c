@@ -74,7 +74,7 @@ static void damage_is_told(void **state)
     struct lab l;
     struct buf out = {0};
     lab_open(&l);
-    lab_store(&l, TABLE_AUTH_ROLE, SLICE_LIT("\0\0\0\0\0\0\0\2"), SLICE_LIT("\x0a\x01rxxxx"));
+    lab_store(&l, TABLE_AUTH_ROLE, SLICE_LIT("\0\0\0\0\0\0\0\2"), SLICE_LIT("\x0a\x09r"));
     assert_int_equal(lab_rows(&l, &out), RC_CORRUPT);
     lab_close(&l);
     lab_open(&l);

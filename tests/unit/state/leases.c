@@ -183,12 +183,54 @@ static void test_the_biggest_is_found_in_a_crowd(void **state)
     leases_fini(&ls);
 }
 
+/* A lease that ends gives up its keys in order, however they were bound; their memory is not all
+ * given back at once. */
+static void test_the_keys_of_a_large_lease_are_taken(void **state)
+{
+    (void)state;
+    enum { MANY = 3 * LEASES_TIDY_MAX };
+    struct leases ls;
+    struct rng rng;
+    struct arena a = {0};
+    rng_seed(&rng, 7);
+    leases_init(&ls, &rng);
+    struct lease *l = leases_add(&ls, 1, 60, 1);
+    leases_add(&ls, 2, 60, 1);
+    leases_bind(&ls, SLICE_LIT("/other"), 2);
+    /* Some begin with others, some differ only behind what a word holds. */
+    for (int i = 0; i < MANY; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "/a/%llu/%.*s%d", (unsigned long long)rng_below(&rng, 40),
+                 (int)rng_below(&rng, 20), "a long way to differ", i);
+        if (i == 0)
+            snprintf(text, sizeof(text), "/");
+        leases_bind(&ls, slice_str(text), 1);
+    }
+    assert_int_equal(l->key_n, MANY);
+    const struct slice *keys = leases_take_keys(&ls, l, &a);
+    for (int i = 1; i < MANY; i++)
+        assert_true(slice_cmp(keys[i - 1], keys[i]) < 0);
+    assert_int_equal(l->key_n, 0);
+    assert_int_equal(leases_key_count(&ls), 1);
+    assert_null(leases_of_key(&ls, keys[MANY / 2]));
+    leases_check(&ls);
+    leases_bind(&ls, keys[MANY / 2], 2); /* again, before the old one is freed */
+    assert_true(leases_tidy(&ls));
+    assert_true(leases_tidy(&ls));
+    assert_false(leases_tidy(&ls));
+    assert_int_equal(leases_find(&ls, 2)->key_n, 2);
+    leases_take_keys(&ls, leases_find(&ls, 2), &a); /* whose memory the end gives back */
+    arena_fini(&a);
+    leases_fini(&ls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys_belong_to_one_lease_at_most),
         cmocka_unit_test(test_the_digest_does_not_depend_on_order),
         cmocka_unit_test(test_negative_ids_are_ids),
+        cmocka_unit_test(test_the_keys_of_a_large_lease_are_taken),
         cmocka_unit_test(test_the_biggest_is_found_in_a_crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,20 +89,30 @@ static void pass_ms(struct rig *r, uint64_t ms)
     timers_run(&r->timers, r->now_ns);
 }
 
-static struct lease *grant(struct rig *r, int64_t id, int64_t ttl)
+static struct lease *grant_at(struct rig *r, int64_t id, int64_t ttl, uint64_t index)
 {
-    struct lease *l = leases_add(&r->leases, id, ttl, 1);
+    struct lease *l = leases_add(&r->leases, id, ttl, index);
     lessor_granted(&r->lessor, l);
     return l;
 }
 
-static void revoke(struct rig *r, int64_t id)
+static struct lease *grant(struct rig *r, int64_t id, int64_t ttl)
+{
+    return grant_at(r, id, ttl, 1);
+}
+
+static void revoke_as_of(struct rig *r, int64_t id, uint64_t as_of)
 {
     struct lease *l = leases_find(&r->leases, id);
-    if (!l)
+    if (!l || l->granted > as_of)
         return;
     lessor_revoked(&r->lessor, l);
     leases_remove(&r->leases, l);
+}
+
+static void revoke(struct rig *r, int64_t id)
+{
+    revoke_as_of(r, id, UINT64_MAX);
 }
 
 static void apply_body(struct rig *r, const struct entry *e)
@@ -114,13 +124,13 @@ static void apply_body(struct rig *r, const struct entry *e)
         assert_int_equal(wire_decode(&wire_lease_expire_request, buf_slice(&e->body), &a, &ends),
                          RC_OK);
         for (size_t i = 0; i < ends.ids_n; i++)
-            revoke(r, ends.ids[i]);
+            revoke_as_of(r, ends.ids[i], ends.as_of);
     } else {
         assert_int_equal(wire_decode(&wire_lease_remaining_request, buf_slice(&e->body), &a, &left),
                          RC_OK);
         for (size_t i = 0; i < left.checkpoints_n; i++) {
             struct lease *l = leases_find(&r->leases, left.checkpoints[i].id);
-            if (l)
+            if (l && l->granted <= left.as_of)
                 l->remaining = left.checkpoints[i].remaining_ttl;
         }
     }
@@ -466,6 +476,42 @@ static void test_a_lease_revoked_during_its_renewal_is_not_renewed(void **state)
     close(&r);
 }
 
+/* An ID may be granted again while an entry for the lease before is on its way: its end says
+ * nothing of the new one, whose own renewal waits for an entry of its own. */
+static void test_what_was_meant_for_the_lease_before_does_not_reach_its_successor(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        struct rig r;
+        struct asked before = {0};
+        struct asked after = {0};
+        open(&r);
+        struct lease *old = grant(&r, 7, kind == 0 ? 1000 : 5);
+        if (kind == 0) {
+            old->remaining = 500;
+            renew(&r, 7, &before);
+            assert_int_equal(r.log[0].field, RAFT_REQUEST_LEASE_REMAINING);
+        } else {
+            pass_ms(&r, 5000);
+            assert_int_equal(r.log[0].field, RAFT_REQUEST_LEASE_EXPIRE);
+        }
+        revoke(&r, 7);
+        struct lease *new = grant_at(&r, 7, 1000, 2);
+        new->remaining = 400; /* as a checkpoint says */
+        renew(&r, 7, &after);
+        assert_int_equal(r.n, 2);
+        settle(&r, kind < 2);
+        assert_int_equal(after.told, 0);
+        assert_int_equal(new->remaining, 400);
+        assert_true(new->term.clearing);
+        settle(&r, true);
+        assert_int_equal(after.told, 1);
+        assert_int_equal(after.rc, RC_OK);
+        assert_int_equal(new->remaining, 0);
+        close(&r);
+    }
+}
+
 static void test_time_that_is_up_during_a_renewal_does_not_end_the_lease(void **state)
 {
     (void)state;
@@ -525,6 +571,7 @@ int main(void)
         cmocka_unit_test(test_a_renewal_outlives_a_checkpoint_that_is_on_its_way),
         cmocka_unit_test(test_no_checkpoint_is_made_while_a_renewal_is_on_its_way),
         cmocka_unit_test(test_a_lease_revoked_during_its_renewal_is_not_renewed),
+        cmocka_unit_test(test_what_was_meant_for_the_lease_before_does_not_reach_its_successor),
         cmocka_unit_test(test_time_that_is_up_during_a_renewal_does_not_end_the_lease),
         cmocka_unit_test(test_a_renewal_that_needs_an_entry_says_when_there_is_none),
     };

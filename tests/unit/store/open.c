@@ -4,9 +4,11 @@
 #include "base/cc.h"
 #include "base/mem.h"
 #include "base/wr.h"
+#include "store/row.h"
 
 #include <fcntl.h>
 #include <lmdb.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -96,18 +98,89 @@ static void a_newer_format_is_left_alone(void **state)
     struct place *p = *state;
     place_reopen(p);
     place_close(p);
-    uint8_t two[4];
-    store_u32(two, 2);
-    with_lmdb(p->path, "file", 0, "format", slice_of(two, 4));
+    uint8_t format[4];
+    store_u32(format, 3);
+    with_lmdb(p->path, "file", 0, "format", slice_of(format, 4));
     assert_int_equal(place_open(p), RC_VERSION);
-    says(p, "has store format 2, and this moat knows formats up to 1");
-    store_u32(two, 0);
-    with_lmdb(p->path, "file", 0, "format", slice_of(two, 4));
+    says(p, "has store format 3, and this moat knows formats up to 2");
+    store_u32(format, 0);
+    with_lmdb(p->path, "file", 0, "format", slice_of(format, 4));
     assert_int_equal(place_open(p), RC_CORRUPT);
     says(p, "format version");
-    with_lmdb(p->path, "file", 0, "format", slice_of(two, 3));
+    with_lmdb(p->path, "file", 0, "format", slice_of(format, 3));
     assert_int_equal(place_open(p), RC_CORRUPT);
     says(p, "format version");
+}
+
+static void an_older_format_is_left_alone(void **state)
+{
+    struct place *p = *state;
+    place_reopen(p);
+    place_close(p);
+    uint8_t one[4];
+    store_u32(one, 1);
+    with_lmdb(p->path, "file", 0, "format", slice_of(one, 4));
+    with_lmdb(p->path, "file", 0, "cluster_id", slice_str("8 bytes!")); /* as format 1 has it */
+    assert_int_equal(place_open(p), RC_VERSION);
+    says(p, "has store format 1, and this moat reads format 2 only: let the version that wrote it "
+            "save a snapshot (moat ctl snapshot save)");
+}
+
+static void one_row(void **state, enum table t, const char *key, const char *value)
+{
+    struct place *p = *state;
+    place_reopen(p);
+    struct storage_op op = op_put(t, key, value);
+    assert_int_equal(storage_commit(p->s, &op, 1), RC_OK);
+    place_reopen(p);
+    place_close(p);
+}
+
+/* One changed bit in any table's row, in a name as well as in a value, and no start. */
+static void a_damaged_row_is_refused(void **state)
+{
+    struct place *p = *state;
+    static const char *const tables[] = {
+        [TABLE_META] = "meta",
+        [TABLE_LEASE] = "lease",
+        [TABLE_AUTH_USER] = "auth_user",
+        [TABLE_AUTH_ROLE] = "auth_role",
+        [TABLE_ALARM] = "alarm",
+        [TABLE_MEMBER] = "member",
+        [TABLE_V2] = "v2",
+    };
+    for (enum table t = TABLE_META; t < TABLE_COUNT; t++) {
+        char sentence[64];
+        one_row(state, t, "authEnabled", "1");
+        (void)snprintf(sentence, sizeof(sentence),
+                       "table %s: the row of key authEnabled is damaged", tables[t]);
+        with_lmdb(p->path, tables[t], 0, "authEnabled", slice_str("0\x4d\x0f\x11\x9a"));
+        assert_int_equal(place_open(p), RC_CORRUPT);
+        says(p, sentence);
+        says(p, "restore this member from a snapshot");
+        assert_int_equal(unlink(p->path), 0);
+    }
+}
+
+/* It is of the right form, and yet not where it was written. */
+static void a_row_in_anothers_place_is_refused(void **state)
+{
+    struct place *p = *state;
+    uint8_t row[1 + ROW_CRC_LEN];
+    row_seal("meta", SLICE_LIT("authEnabled"), SLICE_LIT("1"), row);
+    one_row(state, TABLE_META, "authEnabled", "0");
+    with_lmdb(p->path, "meta", 0, "authEnabled", slice_of(row, sizeof(row)));
+    place_reopen(p);
+    holds(p, TABLE_META, "authEnabled", "1"); /* this is how it is written */
+    place_close(p);
+    with_lmdb(p->path, "meta", 0, "\x01xuthEnabled", slice_of(row, sizeof(row)));
+    assert_int_equal(place_open(p), RC_CORRUPT);
+    says(p, "table meta: the row of key 0178757468456e61626c6564 is damaged");
+    assert_int_equal(unlink(p->path), 0);
+    one_row(state, TABLE_META, "authEnabled", "0");
+    with_lmdb(p->path, "lease", 0, "authEnabled", slice_of(row, sizeof(row)));
+    assert_int_equal(place_open(p), RC_CORRUPT);
+    says(p, "table lease: ");
 }
 
 static void what_it_lacks_is_named(void **state)
@@ -264,6 +337,9 @@ int main(void)
         TEST(another_clusters_file_is_refused),
         TEST(another_members_file_only_when_adopted),
         TEST(a_newer_format_is_left_alone),
+        TEST(an_older_format_is_left_alone),
+        TEST(a_damaged_row_is_refused),
+        TEST(a_row_in_anothers_place_is_refused),
         TEST(what_it_lacks_is_named),
         TEST(another_programs_lmdb_file_is_refused),
         TEST(an_interrupted_making_is_finished),

@@ -41,6 +41,32 @@ static void a_batch_does_all_it_says(void **state)
     assert_int_equal(storage_commit(p->s, NULL, 0), RC_OK);
 }
 
+static bool count_one(void *arg, struct slice key, struct slice value)
+{
+    unsigned *visits = arg;
+    (void)key;
+    (void)value;
+    ++*visits;
+    return true;
+}
+
+/* A disk that changes its mind while the store is open: a read says so, and gives nothing. */
+static void a_row_damaged_since_is_not_given_out(void **state)
+{
+    struct place *p = *state;
+    struct slice value;
+    unsigned visits = 0;
+    assert_int_equal(place_open(p), RC_OK);
+    put(p, "k", "true or false");
+    assert_int_equal(storage_get(p->s, TABLE_META, slice_str("k"), &value), RC_OK);
+    const struct store *s = (const void *)p->s;
+    poke_file(p->path, (uint64_t)(value.p - s->map.base), "T", 1);
+    assert_int_equal(storage_get(p->s, TABLE_META, slice_str("k"), &value), RC_CORRUPT);
+    assert_int_equal(storage_scan(p->s, TABLE_META, (struct slice){0}, count_one, &visits),
+                     RC_CORRUPT);
+    assert_int_equal(visits, 0);
+}
+
 static void every_table_stands_alone_and_survives(void **state)
 {
     struct place *p = *state;
@@ -408,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_batch_does_all_it_says),
+        TEST(a_row_damaged_since_is_not_given_out),
         TEST(every_table_stands_alone_and_survives),
         TEST(keys_that_cannot_be_there_are_not_found),
         TEST(scan_goes_in_order_from_where_asked),
