@@ -12,8 +12,8 @@
 #include "state/state.h"
 
 #define API_REQUEST_MS_MAX   7000u        /* etcd's: 5 s and two election timeouts */
-#define API_PIN_MS_MAX       30000u       /* an answer that is read more slowly than this, … */
-#define API_PIN_BYTES_PER_MS 1024u        /* … at so many bytes a millisecond, is cut off */
+#define API_PIN_MS_MAX       30000u       /* what holds up compaction longer than this, … */
+#define API_PIN_BYTES_PER_MS 1024u        /* … and a millisecond for so many bytes, is cut off */
 #define API_WHOLE_BYTES_MAX  (32u << 10)  /* range answers up to this are built at once */
 #define API_LAZY_RANGES_MAX  16384u       /* answers being streamed at once */
 #define API_RANGE_PART_BYTES (128u << 10) /* of a RangeStream's message, and one pair more */
@@ -50,7 +50,6 @@ struct api_options {
     struct env *env;
     uint64_t cluster_id;
     struct storage *storage; /* for sizes and snapshots */
-    const char *spool_dir;   /* where a snapshot lies while it is sent */
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;

@@ -333,7 +333,6 @@ static void make_api(struct server *s)
         .env = s->env,
         .cluster_id = s->cluster_id,
         .storage = s->storage,
-        .spool_dir = s->dir.root,
         .member = {.id = s->member_id,
                    .name = c->name,
                    .peer_urls = s->peer_urls,
