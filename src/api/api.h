@@ -50,7 +50,6 @@ struct api_options {
     struct env *env;
     uint64_t cluster_id;
     struct storage *storage; /* for sizes and snapshots */
-    const char *spool_dir;   /* where a snapshot lies while it is sent */
     struct api_member member;
     size_t request_bytes_max; /* --max-request-bytes: of the entry to be proposed */
     unsigned txn_ops_max;

@@ -1,21 +1,21 @@
 /* Maintenance.Snapshot and Hash: what needs a whole view of storage, read by a worker.
  *
  * A snapshot goes through these: wait until storage has all that was applied when it was asked for;
- * build the file (snapshot/spool.h); read a piece, send it, and the next one when the client has
- * taken it; at last the SHA-256 over all of it. */
+ * count what goes into the file (snapshot/stream.h); make a piece, send it, and make the next one
+ * while the client takes it; at last the SHA-256 over all of it. No sweep deletes anything
+ * meanwhile, so a reader that takes too long for that is cut off. */
 #include "api/inner.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "env/metrics.h"
 #include "pki/digest.h"
-#include "snapshot/spool.h"
+#include "snapshot/stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define READ_BYTES (256u << 10) /* read at once */
-#define BLOB_BYTES (32u << 10)  /* in one message, as etcd */
-#define QUEUED_FEW (32u << 10)  /* when so little waits, more is read */
+#define BLOB_BYTES (32u << 10) /* in one message, as etcd */
+#define QUEUED_FEW (32u << 10) /* when so little waits, more is sent */
 
 struct view_call {
     struct job job;
@@ -31,11 +31,13 @@ struct view_call {
     struct err err;
     char version[DOWNGRADE_VERSION_MAX];
     uint32_t hash;
-    struct spool spool;
+    struct kv_hold hold;
+    struct snapshot_stream *stream;
     struct digest *digest;
-    uint64_t at;        /* read and sent up to here */
-    struct timer stall; /* of waiting until the client takes what was read */
-    struct buf piece;
+    struct buf piece;   /* made; waits until the client has taken what was sent … */
+    struct timer stall; /* … for so long at most */
+    uint64_t sent;
+    struct timer overdue; /* of holding up a sweep; runs once the size is known */
 };
 
 static void free_view(struct view_call *v)
@@ -43,48 +45,46 @@ static void free_view(struct view_call *v)
     must(!v->busy);
     list_remove(&v->link);
     timer_stop(v->api->opt.env->timers, &v->stall);
+    timer_stop(v->api->opt.env->timers, &v->overdue);
     v->api->views_n--;
+    if (!v->hash_only)
+        kv_hold_release(&v->hold);
     digest_abandon(v->digest);
-    spool_close(&v->spool);
+    snapshot_stream_free(v->stream);
     buf_fini(&v->piece);
     free(v);
 }
 
 /* ---- In the worker ---- */
 
-static void build(struct job *job)
+static struct snapshot_source source_of(const struct view_call *v)
 {
-    struct view_call *v = CONTAINER_OF(job, struct view_call, job);
     const struct api_options *opt = &v->api->opt;
     const struct api_member *m = &opt->member;
-    struct storage *storage = opt->storage;
-    struct snapshot_source src = {.ops = storage->ops,
-                                  .view = storage->ops->view_open(storage),
-                                  .member = {m->id, m->name, m->peer_urls, m->peer_url_count,
-                                             m->client_urls, m->client_url_count},
-                                  .storage_version = v->version};
-    if (!src.view)
-        v->rc = err_set(&v->err, RC_LIMIT, "too many views of the stored data are open");
-    else if (v->hash_only)
-        v->rc = snapshot_hash(&src, &v->hash);
-    else
-        v->rc = spool_write(&v->spool, opt->env->disk, opt->spool_dir, &src, &v->err);
-    if (src.view)
-        storage->ops->view_close(src.view);
+    return (struct snapshot_source){.ops = opt->storage->ops,
+                                    .member = {m->id, m->name, m->peer_urls, m->peer_url_count,
+                                               m->client_urls, m->client_url_count},
+                                    .storage_version = v->version};
 }
 
-static void read_piece(struct job *job)
+static void hash(struct job *job)
 {
     struct view_call *v = CONTAINER_OF(job, struct view_call, job);
-    uint64_t left = v->spool.size - v->at;
-    size_t want = left < READ_BYTES ? (size_t)left : READ_BYTES;
-    size_t got = 0;
-    buf_clear(&v->piece);
-    v->rc = file_pread(v->spool.file, buf_extend(&v->piece, want), want, v->at, &got);
-    if (v->rc == RC_OK && got != want)
-        v->rc = RC_IO;
-    if (v->rc == RC_OK)
-        digest_add(v->digest, buf_slice(&v->piece));
+    struct snapshot_source src = source_of(v);
+    src.view = src.ops->view_open(v->api->opt.storage);
+    if (!src.view) {
+        v->rc = err_set(&v->err, RC_LIMIT, "too many views of the stored data are open");
+        return;
+    }
+    v->rc = snapshot_hash(&src, &v->hash);
+    src.ops->view_close(src.view);
+}
+
+static void make_piece(struct job *job)
+{
+    struct view_call *v = CONTAINER_OF(job, struct view_call, job);
+    v->rc = snapshot_stream_step(v->stream, &v->err);
+    digest_add(v->digest, buf_slice(&v->piece));
 }
 
 /* ---- On the loop ---- */
@@ -102,8 +102,8 @@ static void fail(struct view_call *v)
     if (v->rc == RC_CORRUPT)
         rpc_fail_etcd(v->call, ETCD_CORRUPT, "what is stored is damaged");
     else
-        rpc_fail(v->call, v->rc == RC_NO_SPACE ? GRPC_RESOURCE_EXHAUSTED : GRPC_UNAVAILABLE,
-                 "etcdserver: cannot make a snapshot", v->err.text[0] ? v->err.text : NULL);
+        rpc_fail(v->call, GRPC_UNAVAILABLE, "etcdserver: cannot make a snapshot",
+                 v->err.text[0] ? v->err.text : NULL);
     free_view(v);
 }
 
@@ -117,48 +117,46 @@ static void send_blob(struct view_call *v, struct slice blob, uint64_t remaining
     rpc_send(v->call, &body);
 }
 
-/* A client that reads nothing holds one of few places, and a file as large as the store. */
+static void cut_off(struct view_call *v, const char *explain)
+{
+    log_debug(v->api->opt.env->log, "api.slow_snapshot", "sent", U64(v->sent));
+    rpc_fail_etcd(v->call, ETCD_TIMEOUT, explain);
+    v->call = NULL;
+    if (!v->busy)
+        free_view(v);
+}
+
+/* A client that reads nothing holds one of few places. */
 static void stalled(struct timer *t)
 {
-    struct view_call *v = CONTAINER_OF(t, struct view_call, stall);
-    log_debug(v->api->opt.env->log, "api.slow_snapshot", "sent", U64(v->at));
-    rpc_fail_etcd(v->call, ETCD_TIMEOUT, "the snapshot was read too slowly");
-    free_view(v);
+    cut_off(CONTAINER_OF(t, struct view_call, stall), "the snapshot was read too slowly");
 }
 
-static void send_more(struct view_call *v);
-
-static void piece_read(struct job *job)
+/* A slow reader costs nothing while there is nothing to sweep. */
+static void overdue(struct timer *t)
 {
-    struct view_call *v = CONTAINER_OF(job, struct view_call, job);
-    if (!v->call || v->rc != RC_OK) {
-        v->busy = false;
-        if (v->call)
-            fail(v);
-        else
-            free_view(v);
-        return;
-    }
+    struct view_call *v = CONTAINER_OF(t, struct view_call, overdue);
+    if (kv_sweep_waits(state_kv(v->api->state)))
+        cut_off(v, "the snapshot was read too slowly: it held up compaction");
+    else
+        env_after(v->api->opt.env, &v->overdue, NS_PER_S);
+}
+
+/* What was made; the worker has the next piece's memory after. */
+static void send_piece(struct view_call *v)
+{
+    uint64_t size = snapshot_stream_size(v->stream);
     for (struct slice left = buf_slice(&v->piece); left.n > 0;) {
         size_t n = left.n < BLOB_BYTES ? left.n : BLOB_BYTES;
-        v->at += n;
-        send_blob(v, slice_of(left.p, n), v->spool.size - v->at);
+        v->sent += n;
+        send_blob(v, slice_of(left.p, n), size - v->sent);
         left = slice_skip(left, n);
     }
-    v->busy = false; /* only now: the piece was needed */
-    if (rpc_queued(v->call) < QUEUED_FEW)
-        send_more(v);
-    else
-        env_after(v->api->opt.env, &v->stall, (uint64_t)API_VIEW_STALL_MS * NS_PER_MS);
+    buf_clear(&v->piece);
 }
 
-static void send_more(struct view_call *v)
+static void send_end(struct view_call *v)
 {
-    timer_stop(v->api->opt.env->timers, &v->stall);
-    if (v->at < v->spool.size) {
-        submit(v, read_piece, piece_read);
-        return;
-    }
     uint8_t sum[DIGEST_SHA256_LEN];
     digest_end(v->digest, sum);
     v->digest = NULL;
@@ -166,6 +164,47 @@ static void send_more(struct view_call *v)
     env_observe_ns(v->api->opt.env, backend_snapshot, env_now_ns(v->api->opt.env) - v->begun_ns);
     rpc_end(v->call);
     free_view(v);
+}
+
+static void piece_made(struct job *job);
+
+/* A piece lies there, or the first is to be made. */
+static void go_on(struct view_call *v)
+{
+    struct env *env = v->api->opt.env;
+    if (v->piece.n > 0 && rpc_queued(v->call) > QUEUED_FEW) {
+        env_after(env, &v->stall, (uint64_t)API_VIEW_STALL_MS * NS_PER_MS);
+        return;
+    }
+    timer_stop(env->timers, &v->stall);
+    send_piece(v);
+    if (v->rc == RC_END)
+        send_end(v);
+    else
+        submit(v, make_piece, piece_made);
+}
+
+/* Its size is known: so is how long it may hold up a sweep. */
+static void set_limit(struct view_call *v)
+{
+    uint64_t size = snapshot_stream_size(v->stream);
+    uint64_t ms = API_PIN_MS_MAX + size / API_PIN_BYTES_PER_MS;
+    if (size > 0 && !timer_active(&v->overdue))
+        env_after(v->api->opt.env, &v->overdue, ms * NS_PER_MS);
+}
+
+static void piece_made(struct job *job)
+{
+    struct view_call *v = CONTAINER_OF(job, struct view_call, job);
+    v->busy = false;
+    if (!v->call) {
+        free_view(v);
+    } else if (v->rc != RC_OK && v->rc != RC_END) {
+        fail(v);
+    } else {
+        set_limit(v);
+        go_on(v);
+    }
 }
 
 static void reply_hash(struct view_call *v)
@@ -177,28 +216,34 @@ static void reply_hash(struct view_call *v)
     free_view(v);
 }
 
-static void built(struct job *job)
+static void hashed(struct job *job)
 {
     struct view_call *v = CONTAINER_OF(job, struct view_call, job);
     v->busy = false;
-    if (!v->call) {
+    if (!v->call)
         free_view(v);
-    } else if (v->rc != RC_OK) {
+    else if (v->rc != RC_OK)
         fail(v);
-    } else if (v->hash_only) {
+    else
         reply_hash(v);
-    } else {
-        v->digest = digest_begin();
-        send_more(v);
-    }
 }
 
 static void begin_if_stored(struct view_call *v)
 {
-    if (v->begun || state_flushed(v->api->state) < v->index)
+    struct api *a = v->api;
+    if (v->begun || state_flushed(a->state) < v->index)
+        return;
+    if (!v->hash_only && !kv_hold_in_force(state_kv(a->state)))
         return;
     v->begun = true;
-    submit(v, build, built);
+    if (v->hash_only) {
+        submit(v, hash, hashed);
+        return;
+    }
+    struct snapshot_source src = source_of(v);
+    v->stream = snapshot_stream_new(a->opt.storage, &src, &v->piece);
+    v->digest = digest_begin();
+    go_on(v);
 }
 
 void api_begin_views(struct api *a)
@@ -207,7 +252,7 @@ void api_begin_views(struct api *a)
         begin_if_stored(CONTAINER_OF(item, struct view_call, link));
 }
 
-static struct view_call *new_view(struct api *a, struct rpc_call *call)
+static struct view_call *new_view(struct api *a, struct rpc_call *call, bool hash_only)
 {
     if (a->views_n >= API_VIEWS_MAX) {
         rpc_fail_etcd(call, ETCD_REQUEST_TOO_MANY_REQUESTS,
@@ -217,12 +262,16 @@ static struct view_call *new_view(struct api *a, struct rpc_call *call)
     struct view_call *v = mem_zalloc(sizeof(*v));
     v->api = a;
     v->call = call;
+    v->hash_only = hash_only;
     v->stall.fire = stalled;
+    v->overdue.fire = overdue;
     v->index = state_applied(a->state);
     v->begun_ns = env_now_ns(a->opt.env);
     snprintf(v->version, sizeof(v->version), "%s", api_cluster_version(a));
     list_add_tail(&a->views, &v->link);
     a->views_n++;
+    if (!hash_only)
+        kv_hold_sweep(state_kv(a->state), &v->hold);
     return v;
 }
 
@@ -231,7 +280,7 @@ void serve_snapshot(void *arg, struct rpc_call *call, struct slice message)
     struct pb_snapshot_request r;
     if (!api_decode(call, &wire_snapshot_request, message, &r))
         return;
-    struct view_call *v = new_view(arg, call);
+    struct view_call *v = new_view(arg, call, false);
     if (!v)
         return;
     call->user = v;
@@ -243,10 +292,9 @@ void serve_hash(void *arg, struct rpc_call *call, struct slice message)
     struct pb_hash_request r;
     if (!api_decode(call, &wire_hash_request, message, &r))
         return;
-    struct view_call *v = new_view(arg, call);
+    struct view_call *v = new_view(arg, call, true);
     if (!v)
         return;
-    v->hash_only = true;
     begin_if_stored(v);
 }
 
@@ -254,8 +302,8 @@ static void drained(void *arg, struct rpc_call *call)
 {
     struct view_call *v = call->user;
     (void)arg;
-    if (v && v->digest && !v->busy)
-        send_more(v);
+    if (v && v->piece.n > 0 && !v->busy)
+        go_on(v);
 }
 
 static void closed(void *arg, struct rpc_call *call)
@@ -265,7 +313,6 @@ static void closed(void *arg, struct rpc_call *call)
     if (!v)
         return;
     v->call = NULL;
-    atomic_store(&v->spool.stop, true);
     if (!v->busy)
         free_view(v);
 }
@@ -279,7 +326,6 @@ void api_stop_views(struct api *a)
         if (v->call)
             rpc_fail_etcd(v->call, ETCD_STOPPED, NULL);
         v->call = NULL;
-        atomic_store(&v->spool.stop, true);
         if (!v->busy)
             free_view(v);
     }

@@ -46,6 +46,8 @@ struct server {
     const char **peer_urls; /* texts, for the member list */
     const char **client_urls;
     struct timer trim_resident;
+    struct job trim_job;
+    bool trimming; /* the job is on its way */
     uint64_t trimmed;
     bool wal_full;
     bool store_full;
@@ -192,13 +194,26 @@ static void on_turn(void *arg)
         io_loop_again(s->loop);
 }
 
+static void trim(struct job *job)
+{
+    store_trim_resident(CONTAINER_OF(job, struct server, trim_job)->storage);
+}
+
+static void trim_done(struct job *job)
+{
+    CONTAINER_OF(job, struct server, trim_job)->trimming = false;
+}
+
 /* Pages of the data file that were read count as ours until they are given back; the page cache
- * keeps them, so a next touch costs little. */
+ * keeps them, so a next touch costs little. Not on the loop: of a large file that takes long. */
 static void trim_resident(struct timer *t)
 {
     struct server *s = CONTAINER_OF(t, struct server, trim_resident);
-    if (!s->conf->memory_mlock && io_resident_file_bytes() > RESIDENT_MAX)
-        store_trim_resident(s->storage);
+    if (!s->conf->memory_mlock && !s->trimming && io_resident_file_bytes() > RESIDENT_MAX) {
+        s->trimming = true;
+        s->trim_job = (struct job){.run = trim, .done = trim_done};
+        worker_submit(s->env->workers, LANE_POOL, &s->trim_job);
+    }
     env_after(s->env, t, TRIM_RESIDENT_NS);
 }
 
@@ -337,7 +352,6 @@ static void make_api(struct server *s)
         .env = s->env,
         .cluster_id = s->cluster_id,
         .storage = s->storage,
-        .spool_dir = s->dir.root,
         .member = {.id = s->member_id,
                    .name = c->name,
                    .peer_urls = s->peer_urls,

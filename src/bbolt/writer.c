@@ -8,8 +8,7 @@
 
 #include <stdlib.h>
 
-#define OUT_BYTES  (1u << 20) /* gathered before they are written */
-#define FIRST_PAGE 2u         /* behind the meta pages */
+#define FIRST_PAGE 2u /* behind the meta pages */
 
 /* Rows that would leave much of a page empty share a node of several pages. */
 #define LARGE_ROW_BYTES  (BBOLT_PAGE_BYTES / 4)
@@ -20,6 +19,7 @@ struct level {
     struct buf heads; /* elements; their pos counts within data until the page is written */
     struct buf data;
     struct buf first; /* key of the first element */
+    size_t bytes;     /* of heads and data, also where they are only counted */
     unsigned n;
 };
 
@@ -31,10 +31,9 @@ struct tree {
 };
 
 struct bbolt_writer {
-    struct bbolt_sink sink;
+    struct buf *out; /* NULL: rows are counted */
+    struct bbolt_shape shape;
     enum rc rc;
-    struct buf out;
-    uint64_t written; /* bytes given to the sink */
     uint64_t page;    /* the next page's number */
     struct tree root; /* of buckets */
     struct tree rows; /* of the bucket that is open */
@@ -52,15 +51,6 @@ static void tree_fini(struct tree *t)
     buf_fini(&t->last);
 }
 
-struct bbolt_writer *bbolt_writer_new(const struct bbolt_sink *sink)
-{
-    struct bbolt_writer *w = mem_zalloc(sizeof(*w));
-    w->sink = *sink;
-    w->page = FIRST_PAGE;
-    w->written = (uint64_t)FIRST_PAGE * BBOLT_PAGE_BYTES;
-    return w;
-}
-
 void bbolt_writer_free(struct bbolt_writer *w)
 {
     if (!w)
@@ -68,21 +58,12 @@ void bbolt_writer_free(struct bbolt_writer *w)
     tree_fini(&w->root);
     tree_fini(&w->rows);
     buf_fini(&w->name);
-    buf_fini(&w->out);
     free(w);
 }
 
 enum rc bbolt_writer_rc(const struct bbolt_writer *w)
 {
     return w->rc;
-}
-
-static void flush_out(struct bbolt_writer *w)
-{
-    if (w->rc == RC_OK && w->out.n > 0)
-        w->rc = w->sink.write(w->sink.arg, w->written, buf_slice(&w->out));
-    w->written += w->out.n;
-    buf_clear(&w->out);
 }
 
 static void page_header(struct buf *out, uint64_t id, enum bbolt_page_flag flag, unsigned count,
@@ -94,35 +75,77 @@ static void page_header(struct buf *out, uint64_t id, enum bbolt_page_flag flag,
     buf_append_u32(out, overflow);
 }
 
-static void pad_page(struct buf *out)
+/* Fill up the page, or pages, that began there. */
+static void pad_page(struct buf *out, size_t begin)
 {
-    size_t over = out->n % BBOLT_PAGE_BYTES;
+    size_t over = (out->n - begin) % BBOLT_PAGE_BYTES;
     if (over > 0)
         memset(buf_extend(out, BBOLT_PAGE_BYTES - over), 0, BBOLT_PAGE_BYTES - over);
+}
+
+static void meta_page(struct buf *out, uint64_t number, const struct bbolt_shape *shape)
+{
+    page_header(out, number, BBOLT_META, 0, 0);
+    size_t at = out->n;
+    buf_append_u32(out, BBOLT_MAGIC);
+    buf_append_u32(out, BBOLT_VERSION);
+    buf_append_u32(out, BBOLT_PAGE_BYTES);
+    buf_append_u32(out, 0);
+    buf_append_u64(out, shape->root);
+    buf_append_u64(out, 0); /* the root bucket's sequence */
+    buf_append_u64(out, shape->freelist);
+    buf_append_u64(out, shape->pages);
+    buf_append_u64(out, number); /* the transaction */
+    buf_append_u64(out, bbolt_checksum(slice_of(out->p + at, out->n - at)));
+    must(out->n - at == BBOLT_META_BYTES);
+    pad_page(out, at - BBOLT_PAGE_HEADER);
+}
+
+struct bbolt_writer *bbolt_counter_new(void)
+{
+    struct bbolt_writer *w = mem_zalloc(sizeof(*w));
+    w->page = FIRST_PAGE;
+    return w;
+}
+
+struct bbolt_writer *bbolt_writer_new(struct buf *out, const struct bbolt_shape *shape)
+{
+    struct bbolt_writer *w = bbolt_counter_new();
+    w->out = out;
+    w->shape = *shape;
+    meta_page(out, 0, shape);
+    meta_page(out, 1, shape);
+    return w;
+}
+
+static void append_page(struct buf *out, struct level *l, bool leaf, uint64_t id, uint32_t overflow)
+{
+    size_t begin = out->n;
+    page_header(out, id, leaf ? BBOLT_LEAF : BBOLT_BRANCH, l->n, overflow);
+    /* An element's pos counts from its own head. */
+    for (unsigned i = 0; i < l->n; i++) {
+        uint8_t *pos = l->heads.p + (size_t)i * BBOLT_LEAF_HEAD + (leaf ? 4 : 0);
+        store_u32(pos, load_u32(pos) + (uint32_t)(l->heads.n - (size_t)i * BBOLT_LEAF_HEAD));
+    }
+    buf_append_slice(out, buf_slice(&l->heads));
+    buf_append_slice(out, buf_slice(&l->data));
+    pad_page(out, begin);
+    buf_clear(&l->heads);
+    buf_clear(&l->data);
 }
 
 /* Write what the level holds as a page, with overflow if one large row asks for it; it is empty
  * after. Returns the page's number. */
 static uint64_t write_page(struct bbolt_writer *w, struct level *l, bool leaf)
 {
-    size_t bytes = BBOLT_PAGE_HEADER + l->heads.n + l->data.n;
+    size_t bytes = BBOLT_PAGE_HEADER + l->bytes;
     uint64_t pages = (bytes + BBOLT_PAGE_BYTES - 1) / BBOLT_PAGE_BYTES;
     uint64_t id = w->page;
     w->page += pages;
-    page_header(&w->out, id, leaf ? BBOLT_LEAF : BBOLT_BRANCH, l->n, (uint32_t)(pages - 1));
-    /* An element's pos counts from its own head. */
-    for (unsigned i = 0; i < l->n; i++) {
-        uint8_t *pos = l->heads.p + (size_t)i * BBOLT_LEAF_HEAD + (leaf ? 4 : 0);
-        store_u32(pos, load_u32(pos) + (uint32_t)(l->heads.n - (size_t)i * BBOLT_LEAF_HEAD));
-    }
-    buf_append_slice(&w->out, buf_slice(&l->heads));
-    buf_append_slice(&w->out, buf_slice(&l->data));
-    pad_page(&w->out);
-    buf_clear(&l->heads);
-    buf_clear(&l->data);
+    if (w->out)
+        append_page(w->out, l, leaf, id, (uint32_t)(pages - 1));
+    l->bytes = 0;
     l->n = 0;
-    if (w->out.n >= OUT_BYTES)
-        flush_out(w);
     return id;
 }
 
@@ -130,15 +153,16 @@ static bool fits(const struct level *l, size_t bytes)
 {
     size_t room = bytes > LARGE_ROW_BYTES ? LARGE_NODE_BYTES : BBOLT_PAGE_BYTES;
     return l->n < BBOLT_ELEMENTS_MAX &&
-           BBOLT_PAGE_HEADER + l->heads.n + l->data.n + BBOLT_LEAF_HEAD + bytes <= room;
+           BBOLT_PAGE_HEADER + l->bytes + BBOLT_LEAF_HEAD + bytes <= room;
 }
 
-static void note_first(struct level *l, struct slice key)
+static void note_element(struct level *l, struct slice key, size_t bytes)
 {
     if (l->n++ == 0) {
         buf_clear(&l->first);
         buf_append_slice(&l->first, key);
     }
+    l->bytes += BBOLT_LEAF_HEAD + bytes;
 }
 
 /* Add a child to the level above the leaves; a full page moves up as a child of the next. */
@@ -156,10 +180,13 @@ static void add_child(struct bbolt_writer *w, struct tree *t, unsigned height, s
         uint64_t id = write_page(w, l, false);
         add_child(w, t, height + 1, buf_slice(&l->first), id);
     }
-    note_first(l, key);
-    buf_append_u32(&l->heads, (uint32_t)l->data.n);
-    buf_append_u32(&l->heads, (uint32_t)key.n);
-    buf_append_u64(&l->heads, page);
+    note_element(l, key, key.n);
+    if (!w->out)
+        return;
+    uint8_t *head = buf_extend(&l->heads, BBOLT_BRANCH_HEAD);
+    store_u32(head, (uint32_t)l->data.n);
+    store_u32(head + 4, (uint32_t)key.n);
+    store_u64(head + 8, page);
     buf_append_slice(&l->data, key);
 }
 
@@ -180,11 +207,14 @@ static void add_row(struct bbolt_writer *w, struct tree *t, uint32_t flags, stru
         uint64_t id = write_page(w, l, true);
         add_child(w, t, 1, buf_slice(&l->first), id);
     }
-    note_first(l, key);
-    buf_append_u32(&l->heads, flags);
-    buf_append_u32(&l->heads, (uint32_t)l->data.n);
-    buf_append_u32(&l->heads, (uint32_t)key.n);
-    buf_append_u32(&l->heads, (uint32_t)value.n);
+    note_element(l, key, key.n + value.n);
+    if (!w->out)
+        return;
+    uint8_t *head = buf_extend(&l->heads, BBOLT_LEAF_HEAD);
+    store_u32(head, flags);
+    store_u32(head + 4, (uint32_t)l->data.n);
+    store_u32(head + 8, (uint32_t)key.n);
+    store_u32(head + 12, (uint32_t)value.n);
     buf_append_slice(&l->data, key);
     buf_append_slice(&l->data, value);
 }
@@ -229,41 +259,20 @@ void bbolt_bucket_end(struct bbolt_writer *w)
             slice_of(bucket, sizeof(bucket)));
 }
 
-static void meta_page(struct buf *out, uint64_t number, uint64_t root, uint64_t freelist,
-                      uint64_t pages)
+enum rc bbolt_writer_finish(struct bbolt_writer *w, struct bbolt_shape *shape)
 {
-    page_header(out, number, BBOLT_META, 0, 0);
-    size_t at = out->n;
-    buf_append_u32(out, BBOLT_MAGIC);
-    buf_append_u32(out, BBOLT_VERSION);
-    buf_append_u32(out, BBOLT_PAGE_BYTES);
-    buf_append_u32(out, 0);
-    buf_append_u64(out, root);
-    buf_append_u64(out, 0); /* the root bucket's sequence */
-    buf_append_u64(out, freelist);
-    buf_append_u64(out, pages);
-    buf_append_u64(out, number); /* the transaction */
-    buf_append_u64(out, bbolt_checksum(slice_of(out->p + at, out->n - at)));
-    must(out->n - at == BBOLT_META_BYTES);
-    pad_page(out);
-}
-
-enum rc bbolt_writer_finish(struct bbolt_writer *w, uint64_t *size)
-{
-    struct buf metas = {0};
     must(!w->open);
-    uint64_t root = close_tree(w, &w->root);
-    uint64_t freelist = w->page++;
-    page_header(&w->out, freelist, BBOLT_FREELIST, 0, 0);
-    pad_page(&w->out);
-    flush_out(w);
-    meta_page(&metas, 0, root, freelist, w->page);
-    meta_page(&metas, 1, root, freelist, w->page);
-    if (w->rc == RC_OK)
-        w->rc = w->sink.write(w->sink.arg, 0, buf_slice(&metas));
-    buf_fini(&metas);
-    must(w->rc != RC_OK || w->written == w->page * BBOLT_PAGE_BYTES);
-    if (w->rc == RC_OK)
-        *size = w->written;
-    return w->rc;
+    struct bbolt_shape found = {.root = close_tree(w, &w->root), .freelist = w->page++};
+    found.pages = w->page;
+    if (w->rc != RC_OK)
+        return w->rc;
+    if (w->out) {
+        size_t begin = w->out->n;
+        if (memcmp(&found, &w->shape, sizeof(found)) != 0)
+            return w->rc = RC_INVALID;
+        page_header(w->out, found.freelist, BBOLT_FREELIST, 0, 0);
+        pad_page(w->out, begin);
+    }
+    *shape = found;
+    return RC_OK;
 }

@@ -1,25 +1,29 @@
-/* writer - a bbolt file in one pass, from rows that come in order.
+/* writer - a bbolt file from its first byte to its last, from rows that come in order.
  *
- * Pages are filled to the brim and written one behind the other; only the two meta pages, which
- * say where the root is, are written last. Memory is one page of each level and the buffer before
- * the file. */
+ * Pages are filled to the brim and come out one behind the other. The two meta pages, which stand
+ * first, say where the root is and how many pages there are; so the same rows go by twice: once
+ * they are counted, which looks at no value, then written. Memory is one page of each level. */
 #ifndef MOAT_BBOLT_WRITER_H
 #define MOAT_BBOLT_WRITER_H
 
-#include "base/cc.h"
+#include "base/buf.h"
 #include "base/rc.h"
-#include "base/slice.h"
+#include "bbolt/format.h"
+
+/* What the meta pages say. */
+struct bbolt_shape {
+    uint64_t root; /* numbers of pages */
+    uint64_t freelist;
+    uint64_t pages; /* of the whole file */
+};
 
 struct bbolt_writer;
 
-struct bbolt_sink {
-    void *arg;
-    /* Write at that offset. Offsets ascend without a gap, but for the last call: the first pages.
-     */
-    enum rc (*write)(void *arg, uint64_t at, struct slice bytes);
-};
-
-struct bbolt_writer *bbolt_writer_new(const struct bbolt_sink *sink);
+/* To count rows. */
+struct bbolt_writer *bbolt_counter_new(void);
+/* To write those that were counted: whole pages are appended to *out, which may be emptied between
+ * any two calls. */
+struct bbolt_writer *bbolt_writer_new(struct buf *out, const struct bbolt_shape *shape);
 void bbolt_writer_free(struct bbolt_writer *w);
 
 /* Buckets in order of their names, each with its rows in order of their keys: a row that is not
@@ -30,7 +34,12 @@ void bbolt_put(struct bbolt_writer *w, struct slice key, struct slice value);
 void bbolt_bucket_end(struct bbolt_writer *w);
 
 enum rc bbolt_writer_rc(const struct bbolt_writer *w);
-/* The root and the meta pages. *size is the file's. */
-MUST_USE enum rc bbolt_writer_finish(struct bbolt_writer *w, uint64_t *size);
+/* The root and the freelist. RC_INVALID: these are other rows than those that were counted. */
+MUST_USE enum rc bbolt_writer_finish(struct bbolt_writer *w, struct bbolt_shape *shape);
+
+static inline uint64_t bbolt_shape_bytes(const struct bbolt_shape *shape)
+{
+    return shape->pages * BBOLT_PAGE_BYTES;
+}
 
 #endif

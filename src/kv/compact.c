@@ -75,6 +75,8 @@ static bool sweep_one(void *arg, struct slice key, struct slice stored)
 /* A reader of a revision below may need what would go; one at or above it needs what stays. */
 bool kv_sweep_is_pinned(const struct kv *kv)
 {
+    if (!list_empty(&kv->holds))
+        return true;
     list_each (item, &kv->pins)
         if (CONTAINER_OF(item, struct kv_range, pin)->at < kv->sweep.target)
             return true;
@@ -105,4 +107,24 @@ bool kv_sweep(struct kv *kv)
 bool kv_swept(const struct kv *kv, int64_t rev)
 {
     return kv->swept >= rev;
+}
+
+void kv_hold_sweep(struct kv *kv, struct kv_hold *h)
+{
+    list_add_tail(&kv->holds, &h->link);
+}
+
+void kv_hold_release(struct kv_hold *h)
+{
+    list_remove(&h->link);
+}
+
+bool kv_hold_in_force(const struct kv *kv)
+{
+    return kv->sweep.delete_n == 0 && kv->sweep.out.n == 0;
+}
+
+bool kv_sweep_waits(const struct kv *kv)
+{
+    return kv->sweep.target != 0 && !kv->sweep.scanned && kv_sweep_is_pinned(kv);
 }

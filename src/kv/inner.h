@@ -52,6 +52,7 @@ struct kv {
     int64_t compacted; /* reads below are refused; -1: never compacted */
     int64_t swept;     /* sweep finished and flushed up to here */
     struct list pins;  /* ranges that are read lazily */
+    struct list holds; /* struct kv_hold */
     struct {
         int64_t target;                         /* the compaction being swept; 0: none */
         uint8_t cursor[REVISION_TOMBSTONE_LEN]; /* scan from here */
@@ -72,7 +73,7 @@ struct kv {
     size_t hash_n;
 };
 
-/* Is a range pinned that the sweep has to wait for? */
+/* Is there a hold, or a range pinned, that the sweep has to wait for? */
 bool kv_sweep_is_pinned(const struct kv *kv);
 
 /* A compaction's hash is known (kv/hash.h). */

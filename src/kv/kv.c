@@ -26,6 +26,7 @@ struct kv *kv_new(struct env *env, struct storage *storage)
     kv->compacted = -1;
     kv->swept = -1;
     list_init(&kv->pins);
+    list_init(&kv->holds);
     kv_on_lease(kv, no_leases, NULL);
     watches_init(&kv->watches, env);
     list_init(&kv->hashing);
@@ -381,6 +382,8 @@ void kv_stats(const struct kv *kv, struct kv_stats *out)
     *out = (struct kv_stats){.ring_bytes = kv->ring.bytes};
     index_stats(kv->index, &out->index);
     for (const struct list *p = kv->pins.next; p != &kv->pins; p = p->next)
+        out->pins++;
+    for (const struct list *p = kv->holds.next; p != &kv->holds; p = p->next)
         out->pins++;
 }
 

@@ -95,6 +95,17 @@ bool kv_sweep(struct kv *kv);
 /* The sweep up to this revision is finished and flushed. */
 bool kv_swept(const struct kv *kv, int64_t rev);
 
+/* Let no revision be deleted physically until the hold is released: for who reads storage in one
+ * view after the other. In force once nothing that was found before is on its way to storage. */
+struct kv_hold {
+    struct list link;
+};
+void kv_hold_sweep(struct kv *kv, struct kv_hold *h);
+void kv_hold_release(struct kv_hold *h);
+bool kv_hold_in_force(const struct kv *kv);
+/* Is there a compaction whose sweep has to wait, for a hold, a pin or a hash? */
+bool kv_sweep_waits(const struct kv *kv);
+
 struct kv_stats {
     struct index_stats index;
     size_t ring_bytes;

@@ -11,12 +11,12 @@
 #include "base/list.h"
 #include "http/http.h"
 
-#define OUTBOX_LOW (32u << 10) /* bytes waiting; on_low is called when they fall below */
+#define OUTBOX_LOW (32u << 10) /* bytes waiting; on_low is called when no more are left */
 
 struct outbox;
 struct outbox_ops {
-    /* Less than OUTBOX_LOW waits, and more than that did. Called while the bytes are pulled: what
-     * is added now still goes with them. */
+    /* No more than OUTBOX_LOW waits, and more than that did. Called while the bytes are pulled:
+     * what is added now still goes with them. */
     void (*on_low)(struct outbox *o);
     /* The stream needs the outbox no longer; it is empty. Free it. */
     void (*on_release)(struct outbox *o);

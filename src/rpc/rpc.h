@@ -80,7 +80,8 @@ struct rpc_stream_ops {
     void (*message)(void *arg, struct rpc_call *call, struct slice message);
     /* The client sends no more messages, and still hears. Without serve only. */
     void (*half_close)(void *arg, struct rpc_call *call);
-    /* Less than 32 KiB waits to be sent, and more did. Called while bytes are taken to be sent. */
+    /* No more than 32 KiB waits to be sent, and more did. Called while bytes are taken to be sent.
+     */
     void (*drained)(void *arg, struct rpc_call *call);
     /* The client is gone, its deadline has passed, or what it sent is no message: the call is over,
      * nothing may be done with it any more. Not called after rpc_end and rpc_fail. */

@@ -305,20 +305,32 @@ static const struct {
     void (*rows)(struct walk *w);
 } buckets[] = {
     {"alarm", put_alarms},    {"auth", put_auth},       {"authRoles", put_roles},
-    {"authUsers", put_users}, {"cluster", put_nothing}, {"key", put_keys},
+    {"authUsers", put_users}, {"cluster", put_nothing}, {SNAPSHOT_KEYS, put_keys},
     {"lease", put_leases},    {"members", put_members}, {"members_removed", put_nothing},
     {"meta", put_meta},
 };
 
-enum rc snapshot_rows(const struct snapshot_source *src, const struct snapshot_sink *sink)
+static enum rc walk_buckets(const struct snapshot_source *src, const struct snapshot_sink *sink,
+                            bool keys)
 {
     struct walk w = {.src = src, .sink = sink};
     for (size_t i = 0; i < ARRAY_LEN(buckets) && w.rc == RC_OK; i++) {
         sink->begin(sink->arg, slice_str(buckets[i].name));
-        buckets[i].rows(&w);
+        if (keys || buckets[i].rows != put_keys)
+            buckets[i].rows(&w);
         sink->end(sink->arg);
     }
     return w.rc;
+}
+
+enum rc snapshot_rows(const struct snapshot_source *src, const struct snapshot_sink *sink)
+{
+    return walk_buckets(src, sink, true);
+}
+
+enum rc snapshot_rows_but_keys(const struct snapshot_source *src, const struct snapshot_sink *sink)
+{
+    return walk_buckets(src, sink, false);
 }
 
 struct hashing {

@@ -1,7 +1,7 @@
 /* rows - the applied state as the buckets and rows of etcd's own database.
  *
  * What etcd keeps in bbolt (server/storage/schema), in the order of its cursors: so it can be
- * written to a file that etcd takes (snapshot/spool.h), or hashed as etcd hashes it. Keys, leases,
+ * written to a file that etcd takes (snapshot/stream.h), or hashed as etcd hashes it. Keys, leases,
  * users, roles and alarms are stored in etcd's encoding already and are copied; what is etcd's own
  * (consistent index, members …) is made. Reads a view in a worker. */
 #ifndef MOAT_SNAPSHOT_ROWS_H
@@ -9,6 +9,7 @@
 
 #include "kv/storage.h"
 
+#define SNAPSHOT_KEYS      "key"    /* the bucket of revisions: their keys, and pairs */
 #define SNAPSHOT_USERS_MAX 1000000u /* rows that are sorted by name in memory */
 
 /* This member, as it was started. Its stored row, if there is one, has newer peer URLs. Strings
@@ -39,6 +40,9 @@ struct snapshot_sink {
 
 /* RC_CORRUPT: what is stored is damaged. RC_CANCELED: the sink had enough. */
 MUST_USE enum rc snapshot_rows(const struct snapshot_source *src, const struct snapshot_sink *sink);
+/* All but the rows of bucket SNAPSHOT_KEYS, which begins and ends nevertheless. */
+MUST_USE enum rc snapshot_rows_but_keys(const struct snapshot_source *src,
+                                        const struct snapshot_sink *sink);
 
 /* The CRC32C over all of it, as etcd's Hash: without what differs between members. */
 MUST_USE enum rc snapshot_hash(const struct snapshot_source *src, uint32_t *out);

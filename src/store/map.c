@@ -9,9 +9,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SLOTS     8
-#define PATH_ROOM 1024
-#define CHUNK     4096 /* pages asked about at once */
+#define SLOTS      8
+#define PATH_ROOM  1024
+#define CHUNK      4096 /* pages asked about at once */
+#define TRIM_BYTES (4u << 20)
 
 /* A signal handler has no context: the one thing here that is global. n is set last and cleared
  * first, so a slot with n != 0 is whole. */
@@ -111,6 +112,9 @@ bool map_resident(const struct map *m, struct slice s)
 void map_trim(const struct map *m, uint64_t n)
 {
     /* On a shared map of a file this only drops our page table entries; the data stays in the page
-     * cache. That it may fail changes nothing. */
-    (void)madvise(m->base, n < m->n ? n : m->n, MADV_DONTNEED);
+     * cache. That it may fail changes nothing. A part at a time, since others who want to change
+     * the address space wait meanwhile. */
+    n = n < m->n ? n : m->n;
+    for (uint64_t at = 0; at < n; at += TRIM_BYTES)
+        (void)madvise(m->base + at, n - at < TRIM_BYTES ? n - at : TRIM_BYTES, MADV_DONTNEED);
 }

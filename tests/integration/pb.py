@@ -192,6 +192,7 @@ HEALTH_CHECK = Message(service=(1, str))
 HEALTH_CHECK_REPLY = Message(status=(1, int))
 
 RANGE_STREAM_REPLY = Message(range=(1, RANGE_REPLY))
+SNAPSHOT_REPLY = Message(remaining_bytes=(2, int), blob=(3, bytes), version=(4, str))
 ALARM = Message(action=(1, int), member=(2, int), alarm=(3, int))
 ALARM_MEMBER = Message(member=(1, int), alarm=(2, int))
 ALARM_REPLY = Message(header=(1, HEADER), alarms=(2, [ALARM_MEMBER]))
@@ -250,7 +251,7 @@ METHODS.update({"/etcdserverpb.Lease/" + name: pair for name, pair in LEASE.item
 METHODS.update(
     {
         "/etcdserverpb.KV/RangeStream": (RANGE, Message(reply=(1, RANGE_REPLY))),
-        "/etcdserverpb.Maintenance/Snapshot": (Message(), Message(left=(2, int))),
+        "/etcdserverpb.Maintenance/Snapshot": (Message(), SNAPSHOT_REPLY),
         "/v3lockpb.Lock/Lock": (
             Message(name=(1, bytes), lease=(2, int)),
             Message(key=(2, bytes)),

@@ -1,5 +1,6 @@
 """The way in from etcd and out again: snapshots and hashes, against the real etcds."""
 
+import hashlib
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 
 import pb
 from etcd import ENVIRONMENT, Ctl, Etcd
@@ -268,7 +270,17 @@ def bump(scratch):
     same(revision_of(moved), now + 1000001)
 
 
-@test("a snapshot that nobody reads holds up nothing: writes, compaction, other snapshots")
+def read_snapshot(client):
+    """The messages of a snapshot, as they come."""
+    method = client.channel.unary_stream(
+        "/etcdserverpb.Maintenance/Snapshot",
+        request_serializer=lambda raw: raw,
+        response_deserializer=pb.SNAPSHOT_REPLY.decode,
+    )
+    return method(b"", timeout=120)
+
+
+@test("a snapshot that nobody reads holds up writes, reads and other snapshots in nothing")
 def slow_reader(scratch):
     server = scratch.server()
     server.start()
@@ -276,15 +288,22 @@ def slow_reader(scratch):
     with server.client() as c:
         for n in range(24):
             c.put(b"k%d" % n, value)
-        stream = c.channel.unary_stream(
-            "/etcdserverpb.Maintenance/Snapshot",
-            request_serializer=lambda raw: raw,
-            response_deserializer=lambda raw: raw,
-        )(b"")
-        next(iter(stream))
+        unread = read_snapshot(c)
+        next(unread)
         for n in range(24):
             c.put(b"k%d" % n, value)
-        c.compact(c.range(b"x").header.revision, physical=True)
+        now = c.range(b"x").header.revision
+        c.compact(now)
+        try:
+            c.range(b"k1", revision=now - 1)
+            raise Failure("a compacted revision was read")
+        except c.grpc.RpcError as error:
+            has(error.details(), "compacted")
+        same(metric(server, "moat_pinned_revisions"), 1)
+        moat_snapshot(scratch, server, "s.db")
+        unread.cancel()
+        wait_for(lambda: metric(server, "moat_pinned_revisions") == 0, 20, "it to be let go")
+        c.compact(c.put(b"k0", value).header.revision, physical=True)
         size = os.path.getsize(server.data + "/moat/db")
         for _ in range(3):
             for n in range(24):
@@ -292,11 +311,134 @@ def slow_reader(scratch):
             c.compact(c.range(b"x").header.revision, physical=True)
         grown = os.path.getsize(server.data + "/moat/db")
         check(grown < size + (48 << 20), "the file grows with each round:", size, grown)
-        moat_snapshot(scratch, server, "s.db")
-        stream.cancel()
-    names = os.listdir(server.data + "/moat")
-    check(not [n for n in names if n.startswith("snapshot")], "it left files:", names)
     server.stop()
+
+
+def metric(server, name):
+    text = run(["curl", "-s", server.url + "/metrics"])[1].decode()
+    return float(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])
+
+
+@test("a snapshot costs little memory, however large, says before how large it is, and ends in its hash")
+def small_memory(scratch):
+    server = scratch.server()
+    server.start()
+    value = os.urandom(1 << 20)
+    with server.client() as c:
+        for n in range(60):
+            c.put(b"k%03d" % n, value)
+        before = server.anon_kb()
+        remaining = size = None
+        digest = hashlib.sha256()
+        last = b""
+        for part in read_snapshot(c):
+            digest.update(last)
+            last = part.blob
+            size = size or part.remaining_bytes + len(last)
+            check(remaining is None or part.remaining_bytes <= remaining, "more remains than before")
+            remaining = part.remaining_bytes
+            grown = server.anon_kb() - before
+            check(grown < 24 << 10, f"{grown} KiB more memory for a snapshot of 60 MiB")
+        same(last, digest.digest())
+        same(remaining, 0)
+        check(size > 60 << 20 and size % 4096 == 0, "said to be", size, "bytes")
+
+
+class Load(threading.Thread):
+    """Puts, deletes, transactions, leases that end; and compactions at the revision it is given."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server = server
+        self.compact_at = 0
+        self.stopped = False
+        self.revision = 0
+        self.failure = None
+
+    def run(self):
+        try:
+            with self.server.client() as c:
+                while not self.stopped:
+                    self.turn(c)
+        except Exception as error:  # pylint: disable=broad-except
+            self.failure = error
+
+    def turn(self, c):
+        lease = c.call("/etcdserverpb.Lease/LeaseGrant", ttl=1).id
+        for n in range(20):
+            c.put(b"k%d" % n, os.urandom(2000))
+            c.put(b"leased%d" % n, b"x", lease=lease)
+        c.txn(success=[{"put": {"key": b"t%d" % n, "value": b"v"}} for n in range(20)])
+        self.revision = c.delete(b"t1", range_end=b"t2").header.revision
+        if self.compact_at:
+            c.compact(self.compact_at)
+            self.compact_at = 0
+
+
+def goes_on(load):
+    begun = load.revision
+    wait_for(lambda: load.failure or load.revision > begun, 30, "the load to go on")
+
+
+def save_amid(scratch, server, load, name):
+    """Save a snapshot; while it is read, the load goes on, and compacts up to where it was."""
+    path = scratch.sub(name)
+    compacted = load.revision
+    with server.client() as c, open(path, "wb") as out:
+        for n, part in enumerate(read_snapshot(c)):
+            out.write(part.blob)
+            if n == 10:
+                load.compact_at = compacted
+                wait_for(lambda: load.failure or load.compact_at == 0, 30, "the compaction")
+                goes_on(load)
+    return path, compacted
+
+
+def restored_in_moat(scratch, snapshot, name):
+    server = scratch.server(data=name)
+    status, _, err = import_into(server, snapshot)
+    same(status, 0, err.decode())
+    server.start()
+    return server
+
+
+@test("a snapshot is of one revision, while keys change, leases end and history is compacted")
+def one_moment(scratch):
+    server = scratch.server()
+    server.start()
+    ctl = Ctl(server.url)
+    value = os.urandom(10000)
+    with server.client() as c:
+        for n in range(1500):
+            c.put(b"fill%d" % n, value)
+    load = Load(server)
+    load.start()
+    found = []
+    for n in range(3):
+        goes_on(load)
+        snapshot, compacted = save_amid(scratch, server, load, f"{n}.db")
+        status = run([peer("etcd-3.7/etcdutl"), "snapshot", "status", snapshot, "-w", "json"])[1]
+        revision = json.loads(status)["revision"]
+        check(compacted <= revision < load.revision, compacted, revision, load.revision)
+        wanted = ctl.hash_kv(revision)
+        same(wanted["compact_revision"], compacted)
+        found.append((snapshot, revision, wanted))
+    load.stopped = True
+    load.join()
+    check(load.failure is None, load.failure)
+    for n, (snapshot, revision, wanted) in enumerate(found):
+        copy = restored_in_moat(scratch, snapshot, f"copy{n}")
+        restored = Ctl(copy.url)
+        restored("compaction", str(wanted["compact_revision"]), "--physical")
+        same(restored.hash_kv(revision), wanted, f"HashKV at {revision}")
+        copy.stop()
+    etcd = Etcd(scratch, "3.7", "etcd", f"http://127.0.0.1:{free_port()}")
+    restore("3.7", snapshot, etcd)
+    etcd.start()
+    theirs = Ctl(etcd.url)
+    theirs("compaction", str(wanted["compact_revision"]), "--physical")
+    same(theirs.hash_kv(revision)["hash"], wanted["hash"], "HashKV in etcd")
+    return f"revisions {', '.join(str(revision) for _, revision, _ in found)}"
 
 
 @test("moat stops at once though a snapshot is being read")

@@ -137,7 +137,6 @@ static void make_parts(struct lab *l, const struct lab_options *opt)
         .env = &l->env,
         .cluster_id = LAB_CLUSTER,
         .storage = l->storage,
-        .spool_dir = ".",
         .member = {.id = LAB_MEMBER,
                    .name = "infra0",
                    .peer_urls = peers,

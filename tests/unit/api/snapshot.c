@@ -145,6 +145,108 @@ static void a_reader_that_stands_still_is_cut_off(void **state)
     lab_close(&l);
 }
 
+/* Its reader takes byte by byte what is around the moment when more is to be sent. */
+static void no_byte_is_the_wrong_one_to_stop_at(void **state)
+{
+    (void)state;
+    struct lab l;
+    char value[980];
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    lab_open(&l, &(struct lab_options){.stream_window = 65535});
+    for (int i = 0; i < 250; i++) /* three fill a page, and a piece has whole pages: 256 KiB */
+        lab_put(&l, "k", value);
+    lab_pass_ms(&l, 200);
+    lab_run(&l);
+    struct caller_reply *r = ask(&l);
+    lab_run(&l);
+    const int about = (8 << 10) + (256 << 10) - (32 << 10); /* two meta pages, a piece */
+    caller_allow(&l.caller, r, about - 400 - (int)r->body.n);
+    for (unsigned i = 0; i < 800; i++) {
+        caller_allow(&l.caller, r, 1);
+        lab_run(&l);
+    }
+    assert_int_equal(r->body.n, about + 400);
+    lab_pass_ms(&l, API_VIEW_STALL_MS - 1000);
+    caller_allow(&l.caller, r, 200000); /* the rest of this piece, and some of the next */
+    lab_run(&l);
+    lab_pass_ms(&l, 2000);
+    caller_allow(&l.caller, r, 1 << 20);
+    lab_run(&l);
+    assert_true(r->ended);
+    assert_int_equal(r->grpc_status, 0);
+    lab_close(&l);
+}
+
+static void compact(struct lab *l, int64_t revision)
+{
+    const struct pb_compaction_request r = {.revision = revision};
+    lab_call(l, "/etcdserverpb.KV/Compact", &wire_compaction_request, &r);
+    lab_pass_ms(l, 200);
+    lab_run(l);
+    assert_int_equal(kv_compacted(state_kv(l->state)), revision);
+}
+
+/* While it is read nothing is swept, but not for ever. */
+static void a_slow_reader_holds_up_a_sweep_for_a_while(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &(struct lab_options){.stream_window = 100000});
+    fill(&l);
+    struct caller_reply *r = ask(&l);
+    lab_run(&l);
+    for (unsigned i = 0; i < 4; i++) { /* nothing waits for it */
+        lab_pass_ms(&l, API_VIEW_STALL_MS - 1000);
+        caller_allow(&l.caller, r, 300000);
+        lab_run(&l);
+    }
+    assert_false(r->ended);
+    compact(&l, 20);
+    assert_false(state_swept(l.state, 20));
+    lab_pass_ms(&l, 2000);
+    lab_run(&l);
+    assert_true(state_swept(l.state, 20));
+    caller_allow(&l.caller, r, 1 << 20);
+    lab_run(&l);
+    assert_int_equal(r->grpc_status, GRPC_UNAVAILABLE);
+    assert_string_equal(r->message, "etcdserver: request timed out");
+    lab_close(&l);
+}
+
+/* What a reader who keeps up gets is what there was when it asked. */
+static void it_is_of_one_moment(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct bbolt b;
+    struct bbolt_bucket bucket;
+    unsigned rows = 0;
+    lab_open(&l, &(struct lab_options){.stream_window = 100000});
+    fill(&l);
+    struct caller_reply *r = ask(&l);
+    lab_run(&l);
+    compact(&l, 30);
+    for (int i = 0; i < 100 && !r->ended; i++) {
+        lab_put(&l, "k", "later");
+        caller_allow(&l.caller, r, 65536);
+        lab_pass_ms(&l, 150);
+        lab_run(&l);
+        assert_true(i > 10 || !state_swept(l.state, 30));
+    }
+    assert_true(r->ended);
+    lab_pass_ms(&l, 200);
+    lab_run(&l);
+    assert_true(state_swept(l.state, 30));
+    struct buf file = gather(&l, r);
+    assert_int_equal(bbolt_open(buf_slice(&file), &b), RC_OK);
+    assert_int_equal(bbolt_find(&b, SLICE_LIT("key"), &bucket), RC_OK);
+    assert_int_equal(bbolt_rows(&b, &bucket, count_row, &rows), RC_OK);
+    assert_int_equal(rows, 40);
+    buf_fini(&file);
+    lab_close(&l);
+}
+
 static void hash_is_of_all_that_is_stored(void **state)
 {
     (void)state;
@@ -177,6 +279,9 @@ int main(void)
         cmocka_unit_test(it_waits_for_its_reader),
         cmocka_unit_test(a_reader_that_goes_leaves_nothing),
         cmocka_unit_test(a_reader_that_stands_still_is_cut_off),
+        cmocka_unit_test(no_byte_is_the_wrong_one_to_stop_at),
+        cmocka_unit_test(a_slow_reader_holds_up_a_sweep_for_a_while),
+        cmocka_unit_test(it_is_of_one_moment),
         cmocka_unit_test(hash_is_of_all_that_is_stored),
     };
     return cmocka_run_group_tests_name("api/snapshot", tests, NULL, NULL);

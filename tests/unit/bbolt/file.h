@@ -2,35 +2,53 @@
 #ifndef MOAT_TESTS_BBOLT_FILE_H
 #define MOAT_TESTS_BBOLT_FILE_H
 
-#include "base/buf.h"
 #include "base/must.h"
 #include "bbolt/writer.h"
 
 #include <stdio.h>
 
-static inline enum rc file_write(void *arg, uint64_t at, struct slice bytes)
+/* The file of the rows that fn puts, each time it is called; RC_OK, or what the writer says. */
+static inline enum rc file_write(void (*fn)(struct bbolt_writer *w, void *arg), void *arg,
+                                 struct buf *file)
 {
-    struct buf *file = arg;
-    if (at + bytes.n > file->n)
-        memset(buf_extend(file, at + bytes.n - file->n), 0, at + bytes.n - file->n);
-    memcpy(file->p + at, bytes.p, bytes.n);
-    return RC_OK;
+    struct bbolt_shape shape;
+    struct bbolt_writer *w = bbolt_counter_new();
+    fn(w, arg);
+    enum rc rc = bbolt_writer_finish(w, &shape);
+    must(rc == bbolt_writer_rc(w));
+    bbolt_writer_free(w);
+    if (rc != RC_OK)
+        return rc;
+    w = bbolt_writer_new(file, &shape);
+    fn(w, arg);
+    rc = bbolt_writer_finish(w, &shape);
+    must(rc != RC_OK || file->n == bbolt_shape_bytes(&shape));
+    bbolt_writer_free(w);
+    return rc;
 }
 
-/* Bucket "a" is empty, "b" has n rows "00000000" …, each with a value of value_n bytes, "c" has one
- * row. */
-static inline struct buf file_make(unsigned n, size_t value_n)
+static inline struct buf file_of(void (*fn)(struct bbolt_writer *w, void *arg), void *arg)
 {
     struct buf file = {0};
+    enum rc rc = file_write(fn, arg, &file);
+    must(rc == RC_OK);
+    return file;
+}
+
+struct file_rows {
+    unsigned n;
+    size_t value_n;
+};
+
+static inline void file_put_rows(struct bbolt_writer *w, void *arg)
+{
+    const struct file_rows *rows = arg;
     struct buf value = {0};
-    struct bbolt_sink sink = {&file, file_write};
-    struct bbolt_writer *w = bbolt_writer_new(&sink);
-    uint64_t size = 0;
-    memset(buf_extend(&value, value_n), 'v', value_n);
+    memset(buf_extend(&value, rows->value_n), 'v', rows->value_n);
     bbolt_bucket_begin(w, SLICE_LIT("a"));
     bbolt_bucket_end(w);
     bbolt_bucket_begin(w, SLICE_LIT("b"));
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < rows->n; i++) {
         char key[16];
         snprintf(key, sizeof(key), "%08u", i);
         bbolt_put(w, slice_str(key), buf_slice(&value));
@@ -39,11 +57,15 @@ static inline struct buf file_make(unsigned n, size_t value_n)
     bbolt_bucket_begin(w, SLICE_LIT("c"));
     bbolt_put(w, SLICE_LIT("k"), SLICE_LIT("w"));
     bbolt_bucket_end(w);
-    enum rc rc = bbolt_writer_finish(w, &size);
-    must(rc == RC_OK && size == file.n);
-    bbolt_writer_free(w);
     buf_fini(&value);
-    return file;
+}
+
+/* Bucket "a" is empty, "b" has n rows "00000000" …, each with a value of value_n bytes, "c" has one
+ * row. */
+static inline struct buf file_make(unsigned n, size_t value_n)
+{
+    struct file_rows rows = {n, value_n};
+    return file_of(file_put_rows, &rows);
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* What the writer writes, the reader reads: no rows, few, many levels of them, and large ones. What
- * bbolt would not take is refused, and the sink's failure is told. */
+ * bbolt would not take is refused, and so are other rows than those that were counted. */
 #include "bbolt/writer.h"
 #include "bbolt/format.h"
 #include "bbolt/reader.h"
@@ -69,22 +69,23 @@ static void large_rows_leave_little_empty(void **state)
     }
 }
 
-static enum rc put_pair(struct slice a, struct slice b, size_t value_n)
+struct pair {
+    struct slice a, b;
+};
+
+static void put_both(struct bbolt_writer *w, void *arg)
+{
+    const struct pair *p = arg;
+    bbolt_bucket_begin(w, SLICE_LIT("x"));
+    bbolt_put(w, p->a, SLICE_LIT("v"));
+    bbolt_put(w, p->b, (struct slice){0});
+    bbolt_bucket_end(w);
+}
+
+static enum rc put_pair(struct slice a, struct slice b)
 {
     struct buf file = {0};
-    struct buf value = {0};
-    struct bbolt_sink sink = {&file, file_write};
-    struct bbolt_writer *w = bbolt_writer_new(&sink);
-    uint64_t size;
-    memset(buf_extend(&value, value_n), 'v', value_n);
-    bbolt_bucket_begin(w, SLICE_LIT("x"));
-    bbolt_put(w, a, buf_slice(&value));
-    bbolt_put(w, b, (struct slice){0});
-    bbolt_bucket_end(w);
-    enum rc rc = bbolt_writer_finish(w, &size);
-    assert_int_equal(rc, bbolt_writer_rc(w));
-    bbolt_writer_free(w);
-    buf_fini(&value);
+    enum rc rc = file_write(put_both, &(struct pair){a, b}, &file);
     buf_fini(&file);
     return rc;
 }
@@ -95,35 +96,78 @@ static void what_bbolt_does_not_take_is_refused(void **state)
     struct buf longest = {0};
     memset(buf_extend(&longest, BBOLT_KEY_MAX + 1), 'k', BBOLT_KEY_MAX + 1);
     struct slice fits = slice_of(longest.p, BBOLT_KEY_MAX);
-    assert_int_equal(put_pair(SLICE_LIT("a"), SLICE_LIT("b"), 1), RC_OK);
-    assert_int_equal(put_pair(SLICE_LIT("a"), SLICE_LIT("a"), 1), RC_INVALID);
-    assert_int_equal(put_pair(SLICE_LIT("b"), SLICE_LIT("a"), 1), RC_INVALID);
-    assert_int_equal(put_pair(SLICE_LIT(""), SLICE_LIT("a"), 1), RC_INVALID);
-    assert_int_equal(put_pair(SLICE_LIT("a"), fits, 1), RC_OK);
-    assert_int_equal(put_pair(SLICE_LIT("a"), buf_slice(&longest), 1), RC_INVALID);
+    assert_int_equal(put_pair(SLICE_LIT("a"), SLICE_LIT("b")), RC_OK);
+    assert_int_equal(put_pair(SLICE_LIT("a"), SLICE_LIT("a")), RC_INVALID);
+    assert_int_equal(put_pair(SLICE_LIT("b"), SLICE_LIT("a")), RC_INVALID);
+    assert_int_equal(put_pair(SLICE_LIT(""), SLICE_LIT("a")), RC_INVALID);
+    assert_int_equal(put_pair(SLICE_LIT("a"), fits), RC_OK);
+    assert_int_equal(put_pair(SLICE_LIT("a"), buf_slice(&longest)), RC_INVALID);
     buf_fini(&longest);
 }
 
-static enum rc no_room(void *arg, uint64_t at, struct slice bytes)
-{
-    (void)arg;
-    (void)at;
-    (void)bytes;
-    return RC_NO_SPACE;
-}
-
-static void the_sinks_failure_sticks(void **state)
+/* Else its first pages would say what is not true. */
+static void rows_that_were_not_counted_are_refused(void **state)
 {
     (void)state;
-    struct bbolt_sink sink = {NULL, no_room};
-    struct bbolt_writer *w = bbolt_writer_new(&sink);
-    uint64_t size = 4711;
-    bbolt_bucket_begin(w, SLICE_LIT("x"));
-    bbolt_put(w, SLICE_LIT("k"), SLICE_LIT("v"));
-    bbolt_bucket_end(w);
-    assert_int_equal(bbolt_writer_finish(w, &size), RC_NO_SPACE);
-    assert_int_equal(size, 4711);
+    struct buf file = file_make(1000, 30);
+    struct file_rows rows = {.value_n = 30};
+    struct bbolt_shape shape;
+    struct bbolt_writer *w = bbolt_counter_new();
+    file_put_rows(w, &(struct file_rows){1000, 30});
+    assert_int_equal(bbolt_writer_finish(w, &shape), RC_OK);
     bbolt_writer_free(w);
+    for (rows.n = 800; rows.n <= 1200; rows.n += 200) {
+        struct buf out = {0};
+        struct bbolt_shape found = {0};
+        w = bbolt_writer_new(&out, &shape);
+        file_put_rows(w, &rows);
+        assert_int_equal(bbolt_writer_finish(w, &found), rows.n == 1000 ? RC_OK : RC_INVALID);
+        assert_true(slice_eq(buf_slice(&out), buf_slice(&file)) == (rows.n == 1000));
+        assert_int_equal(found.pages, rows.n == 1000 ? shape.pages : 0);
+        bbolt_writer_free(w);
+        buf_fini(&out);
+    }
+    buf_fini(&file);
+}
+
+/* Whoever takes what is there between two rows gets the same file, a little at a time. */
+static void pages_can_be_taken_as_they_come(void **state)
+{
+    (void)state;
+    struct buf file = file_make(5000, 100);
+    struct buf taken = {0};
+    struct buf out = {0};
+    struct file_rows rows = {5000, 100};
+    struct bbolt_shape shape;
+    struct bbolt_writer *w = bbolt_counter_new();
+    file_put_rows(w, &rows);
+    assert_int_equal(bbolt_writer_finish(w, &shape), RC_OK);
+    bbolt_writer_free(w);
+    w = bbolt_writer_new(&out, &shape);
+    bbolt_bucket_begin(w, SLICE_LIT("a"));
+    bbolt_bucket_end(w);
+    bbolt_bucket_begin(w, SLICE_LIT("b"));
+    for (unsigned i = 0; i < rows.n; i++) {
+        char key[16];
+        uint8_t value[100];
+        snprintf(key, sizeof(key), "%08u", i);
+        memset(value, 'v', sizeof(value));
+        bbolt_put(w, slice_str(key), slice_of(value, sizeof(value)));
+        assert_true(out.n % BBOLT_PAGE_BYTES == 0 && out.n <= 4 * BBOLT_PAGE_BYTES);
+        buf_append_slice(&taken, buf_slice(&out));
+        buf_clear(&out);
+    }
+    bbolt_bucket_end(w);
+    bbolt_bucket_begin(w, SLICE_LIT("c"));
+    bbolt_put(w, SLICE_LIT("k"), SLICE_LIT("w"));
+    bbolt_bucket_end(w);
+    assert_int_equal(bbolt_writer_finish(w, &shape), RC_OK);
+    buf_append_slice(&taken, buf_slice(&out));
+    assert_true(slice_eq(buf_slice(&taken), buf_slice(&file)));
+    bbolt_writer_free(w);
+    buf_fini(&out);
+    buf_fini(&taken);
+    buf_fini(&file);
 }
 
 int main(void)
@@ -132,7 +176,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(large_rows_leave_little_empty),
         cmocka_unit_test(what_bbolt_does_not_take_is_refused),
-        cmocka_unit_test(the_sinks_failure_sticks),
+        cmocka_unit_test(rows_that_were_not_counted_are_refused),
+        cmocka_unit_test(pages_can_be_taken_as_they_come),
     };
     return cmocka_run_group_tests_name("bbolt/writer", tests, NULL, NULL);
 }

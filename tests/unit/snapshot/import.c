@@ -1,7 +1,7 @@
 /* A snapshot that was imported and exported again is the same, but for what is the server's own;
  * damage in any row is refused. */
 #include "snapshot/import.h"
-#include "bbolt/writer.h"
+#include "../bbolt/file.h"
 #include "kv/map_storage.h"
 #include "lab.h"
 #include "state/meta.h"
@@ -91,40 +91,31 @@ static void revisions_can_be_raised(void **state)
     lab_close(&l);
 }
 
-static enum rc file_write(void *arg, uint64_t at, struct slice bytes)
-{
-    struct buf *file = arg;
-    if (at + bytes.n > file->n)
-        memset(buf_extend(file, at + bytes.n - file->n), 0, at + bytes.n - file->n);
-    memcpy(file->p + at, bytes.p, bytes.n);
-    return RC_OK;
-}
+struct one_row {
+    const char *bucket;
+    struct slice key;
+    struct slice value;
+};
 
-/* A file with one row in that bucket; "key" and "meta" are there, too. */
-static struct buf file_with(const char *bucket, struct slice key, struct slice value)
+/* "key" and "meta" are there, too. */
+static void put_one(struct bbolt_writer *w, void *arg)
 {
     static const char *const names[] = {"alarm", "auth",  "authRoles", "authUsers",
                                         "key",   "lease", "meta"};
-    struct buf file = {0};
-    struct bbolt_sink sink = {&file, file_write};
-    struct bbolt_writer *w = bbolt_writer_new(&sink);
-    uint64_t size;
+    const struct one_row *row = arg;
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         bbolt_bucket_begin(w, slice_str(names[i]));
-        if (strcmp(names[i], bucket) == 0)
-            bbolt_put(w, key, value);
+        if (strcmp(names[i], row->bucket) == 0)
+            bbolt_put(w, row->key, row->value);
         bbolt_bucket_end(w);
     }
-    assert_int_equal(bbolt_writer_finish(w, &size), RC_OK);
-    bbolt_writer_free(w);
-    return file;
 }
 
 static enum rc import_row(const char *bucket, struct slice key, struct slice value)
 {
     struct lab l;
     struct import_result r;
-    struct buf file = file_with(bucket, key, value);
+    struct buf file = file_of(put_one, &(struct one_row){bucket, key, value});
     lab_open(&l);
     enum rc rc = import(&l, buf_slice(&file), &plain, &r);
     lab_close(&l);
@@ -163,17 +154,18 @@ static void a_history_that_contradicts_itself_is_refused(void **state)
     assert_int_equal(import_row("key", SLICE_LIT(REV_6), kv), RC_CORRUPT);
 }
 
+static void put_nothing(struct bbolt_writer *w, void *arg)
+{
+    (void)w;
+    (void)arg;
+}
+
 static void a_file_of_another_program_is_foreign(void **state)
 {
     (void)state;
     struct lab l;
     struct import_result r;
-    struct buf file = {0};
-    struct bbolt_sink sink = {&file, file_write};
-    struct bbolt_writer *w = bbolt_writer_new(&sink);
-    uint64_t size;
-    assert_int_equal(bbolt_writer_finish(w, &size), RC_OK);
-    bbolt_writer_free(w);
+    struct buf file = file_of(put_nothing, NULL);
     lab_open(&l);
     assert_int_equal(import(&l, buf_slice(&file), &plain, &r), RC_FOREIGN);
     lab_close(&l);

@@ -3,7 +3,7 @@
 #include "base/must.h"
 #include "base/wr.h"
 #include "kv/map_storage.h"
-#include "snapshot/spool.h"
+#include "snapshot/stream.h"
 #include "state/meta.h"
 
 #include <setjmp.h>
@@ -32,7 +32,7 @@ void lab_store_named(struct lab *l, enum table table, uint64_t number, struct sl
     lab_store(l, table, slice_of(key, sizeof(key)), message);
 }
 
-static void flush(struct lab *l)
+void lab_flush(struct lab *l)
 {
     struct kv_flush batch = {0};
     struct buf space = {0};
@@ -62,12 +62,12 @@ static void fill(struct lab *l)
     assert_int_equal(kv_delete(l->kv, SLICE_LIT("a"), (struct slice){0}), 1);
     kv_end(l->kv);
     put(l, "b", "3");
-    flush(l);
+    lab_flush(l);
     assert_int_equal(kv_compact(l->kv, 3), ETCD_OK);
     for (int i = 0; i < 4; i++) {
         while (kv_sweep(l->kv))
             ;
-        flush(l);
+        lab_flush(l);
     }
     assert_true(kv_swept(l->kv, 3));
     lab_store(l, TABLE_LEASE, SLICE_LIT("\0\0\0\0\0\0\0\1"), SLICE_LIT("\x08\x01\x10\x3c"));
@@ -146,16 +146,21 @@ enum rc lab_rows(struct lab *l, struct buf *out)
     return rc;
 }
 
+enum rc lab_stream(struct lab *l, struct buf *out)
+{
+    struct snapshot_stream *s = snapshot_stream_new(l->storage, &l->source, out);
+    enum rc rc;
+    do {
+        rc = snapshot_stream_step(s, &l->err);
+    } while (rc == RC_OK);
+    assert_true(rc != RC_END || out->n == snapshot_stream_size(s));
+    snapshot_stream_free(s);
+    return rc;
+}
+
 struct buf lab_snapshot(struct lab *l)
 {
     struct buf out = {0};
-    struct spool s = {0};
-    size_t got = 0;
-    l->source.view = l->storage->ops->view_open(l->storage);
-    assert_int_equal(spool_write(&s, l->env.disk, ".", &l->source, &l->err), RC_OK);
-    l->storage->ops->view_close(l->source.view);
-    assert_int_equal(file_pread(s.file, buf_extend(&out, s.size), s.size, 0, &got), RC_OK);
-    assert_int_equal(got, s.size);
-    spool_close(&s);
+    assert_int_equal(lab_stream(l, &out), RC_END);
     return out;
 }

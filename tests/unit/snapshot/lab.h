@@ -26,6 +26,8 @@ struct lab {
 
 void lab_open(struct lab *l); /* with all of the above */
 void lab_close(struct lab *l);
+/* Store what was changed in kv. */
+void lab_flush(struct lab *l);
 /* Put a row as it is. */
 void lab_store(struct lab *l, enum table table, struct slice key, struct slice value);
 /* A user or role, as the state machine stores them. */
@@ -33,7 +35,9 @@ void lab_store_named(struct lab *l, enum table table, uint64_t number, struct sl
 
 /* All rows, as "bucket/key=value\n" with what is not printable as \xNN; the caller's to free. */
 enum rc lab_rows(struct lab *l, struct buf *out);
-/* The snapshot's bytes. */
+/* The snapshot's bytes, appended to *out in as many steps as it takes; RC_END when that worked. */
+enum rc lab_stream(struct lab *l, struct buf *out);
+/* The same, which has to work. */
 struct buf lab_snapshot(struct lab *l);
 
 #endif
