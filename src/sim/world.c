@@ -5,9 +5,11 @@
 #include "kv/map_storage.h"
 #include "sim/client.h"
 #include "sim/judge.h"
+#include "sim/lanes.h"
 #include "sim/lazy.h"
 #include "sim/node.h"
 #include "sim/promises.h"
+#include "sim/rights.h"
 #include "sim/watchers.h"
 #include "state/leases.h"
 #include "state/lessor.h"
@@ -23,17 +25,16 @@
 #define QUIET_S          10u  /* at the end, longer than any lease */
 #define EFFECTS_TO_CRASH 120u /* at most so many disk effects until power is lost */
 
+#define GUARDED_PPM    400000u /* of the worlds: authentication is on, most of the time */
+#define PEOPLE_PPM     30000u  /* of the writes: about users and roles; … */
+#define PEOPLE_PPM_MAX 90000u  /* … in a guarded world */
+
 #define LEASE_CHECKPOINT_NS (900 * (uint64_t)NS_PER_MS) /* leases live a few seconds here */
 
 /* A write under way. It is forgotten, though perhaps not undone, when the node dies. */
 struct flight {
     uint64_t id;                 /* 0: free */
     struct lessor_proposal *own; /* the lessor's, not a client's */
-};
-
-struct lane_clock {
-    uint64_t begin_ns; /* when the lane's next job runs; 0: not decided */
-    uint64_t end_ns;   /* when it is done */
 };
 
 struct reading {
@@ -59,11 +60,12 @@ struct world {
     uint64_t next_id;
     uint64_t last_term; /* that the node led in */
     struct flight flights[FLIGHT_MAX];
-    struct lane_clock lanes[LANE_COUNT];
+    struct lanes lanes;
     struct lazy lazies[LAZY_MAX];
     struct reading reading;
     struct promises promises;
-    bool quiet; /* no clients */
+    bool quiet;   /* no clients */
+    bool guarded; /* authentication may be on */
     struct arena arena;
     struct buf scratch;
 };
@@ -135,6 +137,13 @@ static void land_own(struct flight *f, bool applied)
 
 /* ---- What the node says ---- */
 
+static void check_rights(struct world *w)
+{
+    const char *wrong = rights_check(&w->judge.people, state_auth(w->node.state));
+    if (wrong)
+        fail(w, "after entry %llu: %s", (unsigned long long)w->judge.applied, wrong);
+}
+
 static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
 {
     struct world *w = arg;
@@ -151,6 +160,9 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     wrong = promises_judge(&w->promises, e, &reply, told);
     if (wrong)
         fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
+    if (e->index == w->judge.applied)
+        check_rights(w);
+    w->out->refused += told && reply.error == ETCD_PERMISSION_DENIED;
     trace(w, 1, e->index ^ state_hash(w->node.state));
     buf_fini(&reply.body);
     if (!f)
@@ -175,6 +187,17 @@ static void on_drop(void *arg, void *ctx)
         f->id = 0;
 }
 
+/* Who asks next. */
+static struct auth_who somebody(struct world *w, bool manages)
+{
+    struct auth_who who;
+    const char *wrong =
+        rights_who(&w->judge.people, &w->rng, state_auth(w->node.state), manages, &who);
+    if (wrong)
+        fail(w, "%s", wrong);
+    return who;
+}
+
 /* ---- Reads ---- */
 
 static void check_range(struct world *w)
@@ -182,7 +205,12 @@ static void check_range(struct world *w)
     struct pb_range_request r;
     struct kv *kv = state_kv(w->node.state);
     client_range(&w->rng, kv_revision(kv), kv_compacted(kv), &w->arena, &r);
-    const char *wrong = judge_range(&w->judge, kv, &r);
+    struct auth_who who = somebody(w, false);
+    struct auth_denial why;
+    enum etcd_error may = rights_read(&w->judge.people, &who, r.key, r.range_end);
+    if (auth_may(state_auth(w->node.state), &who, AUTH_READ, r.key, r.range_end, &why) != may)
+        fail(w, "a read is judged otherwise than by the model");
+    const char *wrong = may == ETCD_OK ? judge_range(&w->judge, kv, &r) : NULL;
     if (wrong)
         fail(w, "a read: %s", wrong);
     w->out->reads++;
@@ -221,21 +249,48 @@ static void read_lazily(struct world *w)
 
 /* ---- Writes ---- */
 
+/* As src/api does before it proposes, most of the time: otherwise more would have to be under way
+ * for something to be refused when it is applied. */
+static bool may_propose(struct world *w, const struct raft_request *r)
+{
+    struct auth_denial why;
+    const struct auth_who who = {r->username, r->auth_revision};
+    if (rng_chance(&w->rng, 300000))
+        return true;
+    enum etcd_error may = rights_judge(&w->judge.people, &w->judge.model, r);
+    if (auth_judge(w->node.state, &who, r->field, r->body, &why) != may)
+        fail(w, "a request is judged otherwise than by the model");
+    return may == ETCD_OK;
+}
+
+static uint32_t make_write(struct world *w, uint64_t id)
+{
+    struct kv *kv = state_kv(w->node.state);
+    buf_clear(&w->scratch);
+    if (rng_chance(&w->rng, w->guarded ? PEOPLE_PPM_MAX : PEOPLE_PPM))
+        return people_write(&w->rng, &w->judge.people, w->guarded, &w->scratch);
+    return client_write(&w->rng, id, kv_revision(kv), kv_compacted(kv), &w->arena, &w->scratch);
+}
+
 static void write_once(struct world *w)
 {
     struct flight *f = free_flight(w);
     if (!f || state_congested(w->node.state))
         return;
-    struct kv *kv = state_kv(w->node.state);
     struct buf entry = {0};
-    buf_clear(&w->scratch);
-    f->id = ++w->next_id;
-    uint32_t field =
-        client_write(&w->rng, f->id, kv_revision(kv), kv_compacted(kv), &w->arena, &w->scratch);
-    raft_request_begin(&entry, f->id);
-    raft_request_embed(&entry, field, buf_slice(&w->scratch));
-    w->out->compactions += field == RAFT_REQUEST_COMPACTION;
+    uint64_t id = ++w->next_id;
+    struct raft_request r = {.id = id, .field = make_write(w, id)};
+    struct auth_who who = somebody(w, people_know(r.field));
+    r.body = buf_slice(&w->scratch);
+    r.username = who.user;
+    r.auth_revision = who.revision;
     w->out->writes++;
+    if (!may_propose(w, &r))
+        return;
+    f->id = id;
+    raft_request_begin_as(&entry, id, who.user, who.revision);
+    raft_request_embed(&entry, r.field, r.body);
+    w->out->compactions += r.field == RAFT_REQUEST_COMPACTION;
     trace(w, 4, entry.n);
     quorum_propose(w->node.quorum, &entry, f);
 }
@@ -269,10 +324,8 @@ static void forget_life(struct world *w)
         lazy_close(&w->lazies[i]);
     promises_end(&w->promises);
     memset(w->flights, 0, sizeof(w->flights));
-    memset(w->lanes, 0, sizeof(w->lanes));
+    w->lanes = (struct lanes){0};
 }
-
-static void start(struct world *w);
 
 static void power_loss(struct world *w)
 {
@@ -330,6 +383,8 @@ static void after_start(struct world *w)
     if (applied < w->judge.acknowledged)
         fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
              (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
+    if (applied == w->judge.applied)
+        check_rights(w);
     const char *wrong = judge_state(&w->judge, applied, state_hash(w->node.state));
     if (wrong)
         fail(w, "after a start at entry %llu: %s", (unsigned long long)applied, wrong);
@@ -416,43 +471,12 @@ static void trouble(struct world *w)
 
 /* ---- Time ---- */
 
-static uint64_t lane_due(struct world *w, enum lane lane)
-{
-    struct lane_clock *c = &w->lanes[lane];
-    if (sim_workers_idle(&w->node.workers, lane)) {
-        *c = (struct lane_clock){0};
-        return UINT64_MAX;
-    }
-    if (c->begin_ns == 0) {
-        bool slow = rng_chance(&w->rng, 20000);
-        uint64_t most = slow ? 300 * (uint64_t)NS_PER_MS : 2 * (uint64_t)NS_PER_MS;
-        c->begin_ns = w->now_ns + 1 + rng_below(&w->rng, most);
-        c->end_ns = c->begin_ns + rng_below(&w->rng, NS_PER_MS);
-    }
-    return w->node.workers.lanes[lane].ran ? c->end_ns : c->begin_ns;
-}
-
-static void lane_step(struct world *w, enum lane lane)
-{
-    if (!w->node.workers.lanes[lane].ran) {
-        sim_workers_begin(&w->node.workers, lane);
-        return;
-    }
-    w->lanes[lane] = (struct lane_clock){0};
-    sim_workers_finish(&w->node.workers, lane);
-}
-
 /* Go to the next thing that happens, and let it happen. */
 static void step(struct world *w)
 {
     uint64_t due = w->next_client_ns;
     uint64_t timer = timers_next(&w->node.timers);
-    enum lane lane = LANE_COUNT;
-    for (int l = 0; l < LANE_COUNT; l++)
-        if (lane_due(w, (enum lane)l) < due) {
-            due = lane_due(w, (enum lane)l);
-            lane = (enum lane)l;
-        }
+    enum lane lane = lanes_next(&w->lanes, &w->node.workers, &w->rng, w->now_ns, &due);
     bool timed = timer < due;
     if (timed)
         due = timer;
@@ -467,7 +491,7 @@ static void step(struct world *w)
     if (timed)
         timers_run(&w->node.timers, w->now_ns);
     else if (lane != LANE_COUNT)
-        lane_step(w, lane);
+        lanes_step(&w->lanes, &w->node.workers, lane);
     else
         client_step(w);
 }
@@ -548,6 +572,7 @@ void world_run(const struct world_options *opt, struct world_result *out)
     w->reading = (struct reading){.waiter = {.ready = read_ready}, .w = w};
     rng_seed(&w->rng, opt->seed);
     rng_seed(&w->disk_rng, rng_u64(&w->rng));
+    w->guarded = rng_chance(&w->rng, GUARDED_PPM);
     w->disk = sim_disk_new(&w->disk_rng);
     w->storage = map_storage_new();
     judge_init(&w->judge);
