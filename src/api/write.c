@@ -217,6 +217,8 @@ void api_propose(struct api *a, struct rpc_call *call, uint32_t field, struct sl
     struct write *w = make_write(a, call, &who, field, request);
     w->new_bytes = new_bytes;
     e = refusal(a, call, w->waiter.entry.n, new_bytes, &explain);
+    if (e == ETCD_OK)
+        e = alarm_refusal(a->state, field, 0); /* as in etcd, whoever asks */
     if (e != ETCD_OK) {
         refuse_waiting(&w->waiter, e, explain);
         return;

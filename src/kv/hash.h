@@ -52,8 +52,9 @@ struct kv_hash {
     bool ended;
 };
 
-/* Queue a hash of everything up to rev (0: the current revision). done never runs within the call:
- * unless *known is set, which gives a past compaction's value at once and queues nothing. */
+/* Queue a hash of everything up to rev (0: the current revision; below: nothing, as in etcd). done
+ * never runs within the call: unless *known is set, which gives a past compaction's value at once
+ * and queues nothing. */
 MUST_USE enum etcd_error kv_hash_begin(struct kv *kv, int64_t rev, struct kv_hash *h, bool *known);
 void kv_hash_cancel(struct kv_hash *h);
 /* Work on the oldest for a slice; true while it wants another turn soon. */

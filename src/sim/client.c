@@ -1,6 +1,5 @@
 #include "sim/client.h"
 
-#include "sim/people.h"
 #include "wire/raft_request.h"
 
 #include <stdio.h>
@@ -170,8 +169,6 @@ uint32_t client_write(struct rng *rng, uint64_t next, int64_t revision, int64_t 
         wire_encode(&wire_delete_range_request, &del, out);
         return RAFT_REQUEST_DELETE_RANGE;
     }
-    if (kind < 75)
-        return people_write(rng, out);
     if (kind < 97) {
         struct pb_compare compare[2];
         struct pb_txn_request txn = {.compare = compare, .compare_n = rng_below(rng, 3)};

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/rd.h"
+#include "sim/rights.h"
 #include "wire/raft_request.h"
 
 #include <stdlib.h>
@@ -99,7 +100,10 @@ static enum etcd_error ask_model(struct judge *j, const struct raft_request *r,
     } else if (people_know(r->field)) {
         *header = arena_zalloc(a, sizeof(**header));
         (*header)->revision = j->model.revision;
-        e = people_ask(&j->people, r, *header, a, message, response);
+        struct people_answer answer = {0};
+        e = people_ask(&j->people, r, j->applied + 1, *header, a, &answer);
+        *message = answer.message;
+        *response = answer.response;
     } else {
         struct pb_compaction_request c;
         struct pb_compaction_response *out = arena_zalloc(a, sizeof(*out));
@@ -149,6 +153,9 @@ static const char *judge_first(struct judge *j, const struct raft_request *r,
         return "a request was applied twice";
     if (is_unanswered(r->field))
         return judge_unanswered(j, r, reply);
+    enum etcd_error may = rights_judge(&j->people, &j->model, r);
+    if (may != ETCD_OK)
+        return reply->error == may ? NULL : "its user has not the right to it";
     enum etcd_error e = ask_model(j, r, &message, &response, &header);
     if (e != reply->error)
         return "the error is not the model's";

@@ -2,11 +2,11 @@
 
 #include "env/env.h"
 
-uint64_t lanes_due(struct lanes *l, const struct sim_workers *workers, struct rng *rng,
-                   uint64_t now_ns, enum lane lane)
+static uint64_t due(struct lanes *l, const struct sim_workers *w, struct rng *rng, uint64_t now_ns,
+                    enum lane lane)
 {
-    struct lane_clock *c = &l->clocks[lane];
-    if (sim_workers_idle(workers, lane)) {
+    struct lane_clock *c = &l->v[lane];
+    if (sim_workers_idle(w, lane)) {
         *c = (struct lane_clock){0};
         return UINT64_MAX;
     }
@@ -16,15 +16,29 @@ uint64_t lanes_due(struct lanes *l, const struct sim_workers *workers, struct rn
         c->begin_ns = now_ns + 1 + rng_below(rng, most);
         c->end_ns = c->begin_ns + rng_below(rng, NS_PER_MS);
     }
-    return workers->lanes[lane].ran ? c->end_ns : c->begin_ns;
+    return w->lanes[lane].ran ? c->end_ns : c->begin_ns;
 }
 
-void lanes_step(struct lanes *l, struct sim_workers *workers, enum lane lane)
+enum lane lanes_next(struct lanes *l, const struct sim_workers *w, struct rng *rng, uint64_t now_ns,
+                     uint64_t *due_ns)
 {
-    if (!workers->lanes[lane].ran) {
-        sim_workers_begin(workers, lane);
+    enum lane first = LANE_COUNT;
+    for (enum lane lane = 0; lane < LANE_COUNT; lane++) {
+        uint64_t at = due(l, w, rng, now_ns, lane);
+        if (at >= *due_ns)
+            continue;
+        *due_ns = at;
+        first = lane;
+    }
+    return first;
+}
+
+void lanes_step(struct lanes *l, struct sim_workers *w, enum lane lane)
+{
+    if (!w->lanes[lane].ran) {
+        sim_workers_begin(w, lane);
         return;
     }
-    l->clocks[lane] = (struct lane_clock){0};
-    sim_workers_finish(workers, lane);
+    l->v[lane] = (struct lane_clock){0};
+    sim_workers_finish(w, lane);
 }

@@ -1,4 +1,4 @@
-/* lanes - when the jobs of each lane begin and end: as the seed has it, now and then slowly. */
+/* lanes - when a simulated server's threads run their jobs, and when they are done with them. */
 #ifndef MOAT_SIM_LANES_H
 #define MOAT_SIM_LANES_H
 
@@ -9,13 +9,14 @@ struct lanes {
     struct lane_clock {
         uint64_t begin_ns; /* when the lane's next job runs; 0: not decided */
         uint64_t end_ns;   /* when it is done */
-    } clocks[LANE_COUNT];
+    } v[LANE_COUNT];
 };
 
-/* When something happens on the lane next; UINT64_MAX: nothing does. */
-uint64_t lanes_due(struct lanes *l, const struct sim_workers *workers, struct rng *rng,
-                   uint64_t now_ns, enum lane lane);
-/* Let it happen. */
-void lanes_step(struct lanes *l, struct sim_workers *workers, enum lane lane);
+/* The lane that is the first to go on, if that is before *due_ns, which becomes its time; else
+ * LANE_COUNT. */
+enum lane lanes_next(struct lanes *l, const struct sim_workers *w, struct rng *rng, uint64_t now_ns,
+                     uint64_t *due_ns);
+/* It runs its job, or the job's end. */
+void lanes_step(struct lanes *l, struct sim_workers *w, enum lane lane);
 
 #endif

@@ -13,6 +13,7 @@
 #define NODE_SEGMENT   (32u << 10) /* bytes: small, so that segments are changed all the time */
 #define NODE_TRAILING  10u         /* entries kept behind what storage holds */
 #define NODE_TRIM_STEP 40u
+#define NODE_TOKEN_NS  (3 * (uint64_t)NS_PER_S) /* that a login lasts */
 
 static uint64_t sim_now(struct clock *c)
 {
@@ -131,6 +132,7 @@ static enum rc open_all(struct node *n, uint64_t alone_id, struct err *err)
                                                  .storage = n->storage,
                                                  .cluster_id = NODE_CLUSTER,
                                                  .member_id = NODE_ID,
+                                                 .token_ttl_ns = NODE_TOKEN_NS,
                                                  .arg = n,
                                                  .configuration = on_configuration,
                                                  .on_flushed = on_flushed,

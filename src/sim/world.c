@@ -10,6 +10,7 @@
 #include "sim/majority.h"
 #include "sim/node.h"
 #include "sim/promises.h"
+#include "sim/rights.h"
 #include "sim/watchers.h"
 #include "state/leases.h"
 #include "state/lessor.h"
@@ -24,6 +25,10 @@
 #define LAZY_MAX         4u   /* ranges being read piecemeal */
 #define QUIET_S          10u  /* at the end, longer than any lease */
 #define EFFECTS_TO_CRASH 120u /* at most so many disk effects until power is lost */
+
+#define GUARDED_PPM    400000u /* of the worlds: authentication is on, most of the time */
+#define PEOPLE_PPM     30000u  /* of the writes: about users and roles; … */
+#define PEOPLE_PPM_MAX 90000u  /* … in a guarded world */
 
 #define LEASE_CHECKPOINT_NS (900 * (uint64_t)NS_PER_MS) /* leases live a few seconds here */
 
@@ -61,9 +66,10 @@ struct world {
     struct reading reading;
     struct promises promises;
     struct majority majority;
-    bool grows; /* other voters are added */
-    bool leads; /* as the lessor was told */
-    bool quiet; /* no clients */
+    bool grows;   /* other voters are added */
+    bool leads;   /* as the lessor was told */
+    bool quiet;   /* no clients */
+    bool guarded; /* authentication may be on */
     struct arena arena;
     struct buf scratch;
 };
@@ -135,6 +141,13 @@ static void land_own(struct flight *f, bool applied)
 
 /* ---- What the node says ---- */
 
+static void check_rights(struct world *w)
+{
+    const char *wrong = rights_check(&w->judge.people, state_auth(w->node.state));
+    if (wrong)
+        fail(w, "after entry %llu: %s", (unsigned long long)w->judge.applied, wrong);
+}
+
 static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
 {
     struct world *w = arg;
@@ -151,6 +164,9 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     wrong = promises_judge(&w->promises, e, &reply, told);
     if (wrong)
         fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
+    if (e->index == w->judge.applied)
+        check_rights(w);
+    w->out->refused += told && reply.error == ETCD_PERMISSION_DENIED;
     trace(w, 1, e->index ^ state_hash(w->node.state));
     buf_fini(&reply.body);
     if (!f)
@@ -177,6 +193,17 @@ static void on_drop(void *arg, void *ctx)
         f->id = 0;
 }
 
+/* Who asks next. */
+static struct auth_who somebody(struct world *w, bool manages)
+{
+    struct auth_who who;
+    const char *wrong =
+        rights_who(&w->judge.people, &w->rng, state_auth(w->node.state), manages, &who);
+    if (wrong)
+        fail(w, "%s", wrong);
+    return who;
+}
+
 /* ---- Reads ---- */
 
 static void check_range(struct world *w)
@@ -184,7 +211,12 @@ static void check_range(struct world *w)
     struct pb_range_request r;
     struct kv *kv = state_kv(w->node.state);
     client_range(&w->rng, kv_revision(kv), kv_compacted(kv), &w->arena, &r);
-    const char *wrong = judge_range(&w->judge, kv, &r);
+    struct auth_who who = somebody(w, false);
+    struct auth_denial why;
+    enum etcd_error may = rights_read(&w->judge.people, &who, r.key, r.range_end);
+    if (auth_may(state_auth(w->node.state), &who, AUTH_READ, r.key, r.range_end, &why) != may)
+        fail(w, "a read is judged otherwise than by the model");
+    const char *wrong = may == ETCD_OK ? judge_range(&w->judge, kv, &r) : NULL;
     if (wrong)
         fail(w, "a read: %s", wrong);
     w->out->reads++;
@@ -225,21 +257,48 @@ static void read_lazily(struct world *w)
 
 /* ---- Writes ---- */
 
+/* As src/api does before it proposes, most of the time: otherwise more would have to be under way
+ * for something to be refused when it is applied. */
+static bool may_propose(struct world *w, const struct raft_request *r)
+{
+    struct auth_denial why;
+    const struct auth_who who = {r->username, r->auth_revision};
+    if (rng_chance(&w->rng, 300000))
+        return true;
+    enum etcd_error may = rights_judge(&w->judge.people, &w->judge.model, r);
+    if (auth_judge(w->node.state, &who, r->field, r->body, &why) != may)
+        fail(w, "a request is judged otherwise than by the model");
+    return may == ETCD_OK;
+}
+
+static uint32_t make_write(struct world *w, uint64_t id)
+{
+    struct kv *kv = state_kv(w->node.state);
+    buf_clear(&w->scratch);
+    if (rng_chance(&w->rng, w->guarded ? PEOPLE_PPM_MAX : PEOPLE_PPM))
+        return people_write(&w->rng, &w->judge.people, w->guarded, &w->scratch);
+    return client_write(&w->rng, id, kv_revision(kv), kv_compacted(kv), &w->arena, &w->scratch);
+}
+
 static void write_once(struct world *w)
 {
     struct flight *f = free_flight(w);
     if (!f || state_congested(w->node.state))
         return;
-    struct kv *kv = state_kv(w->node.state);
     struct buf entry = {0};
-    buf_clear(&w->scratch);
-    f->id = ++w->next_id;
-    uint32_t field =
-        client_write(&w->rng, f->id, kv_revision(kv), kv_compacted(kv), &w->arena, &w->scratch);
-    raft_request_begin(&entry, f->id);
-    raft_request_embed(&entry, field, buf_slice(&w->scratch));
-    w->out->compactions += field == RAFT_REQUEST_COMPACTION;
+    uint64_t id = ++w->next_id;
+    struct raft_request r = {.id = id, .field = make_write(w, id)};
+    struct auth_who who = somebody(w, people_know(r.field));
+    r.body = buf_slice(&w->scratch);
+    r.username = who.user;
+    r.auth_revision = who.revision;
     w->out->writes++;
+    if (!may_propose(w, &r))
+        return;
+    f->id = id;
+    raft_request_begin_as(&entry, id, who.user, who.revision);
+    raft_request_embed(&entry, r.field, r.body);
+    w->out->compactions += r.field == RAFT_REQUEST_COMPACTION;
     trace(w, 4, entry.n);
     quorum_propose(w->node.quorum, &entry, f);
 }
@@ -293,8 +352,6 @@ static void note_lead(struct world *w)
     else
         lessor_follow(state_lessor(w->node.state));
 }
-
-static void start(struct world *w);
 
 static void power_loss(struct world *w)
 {
@@ -350,6 +407,8 @@ static void after_start(struct world *w)
     if (applied < w->judge.acknowledged)
         fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
              (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
+    if (applied == w->judge.applied)
+        check_rights(w);
     const char *wrong = judge_state(&w->judge, applied, state_hash(w->node.state));
     if (wrong)
         fail(w, "after a start at entry %llu: %s", (unsigned long long)applied, wrong);
@@ -459,14 +518,7 @@ static void step(struct world *w)
 {
     uint64_t due = w->next_client_ns;
     uint64_t timer = timers_next(&w->node.timers);
-    enum lane lane = LANE_COUNT;
-    for (int l = 0; l < LANE_COUNT; l++) {
-        uint64_t at = lanes_due(&w->lanes, &w->node.workers, &w->rng, w->now_ns, (enum lane)l);
-        if (at < due) {
-            due = at;
-            lane = (enum lane)l;
-        }
-    }
+    enum lane lane = lanes_next(&w->lanes, &w->node.workers, &w->rng, w->now_ns, &due);
     bool timed = timer < due;
     if (timed)
         due = timer;
@@ -568,6 +620,7 @@ void world_run(const struct world_options *opt, struct world_result *out)
     rng_seed(&w->rng, opt->seed);
     rng_seed(&w->disk_rng, rng_u64(&w->rng));
     w->grows = rng_chance(&w->rng, 250000);
+    w->guarded = rng_chance(&w->rng, GUARDED_PPM);
     w->disk = sim_disk_new(&w->disk_rng);
     w->storage = map_storage_new();
     judge_init(&w->judge);

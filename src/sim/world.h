@@ -8,6 +8,8 @@
  *   - no lease ends before the time that its client was promised, whatever the clocks and the
  *     crashes do, and each ends in the end, its keys with it;
  *   - every watch sees what watchers.h says;
+ *   - nothing is read or written that the permissions in force do not allow (rights.h), no token
+ *     outlives what revokes it, and the auth revision never goes back;
  *   - nothing is acknowledged that the simulated disk does not durably hold, or while a majority is
  *     missing (majority.h).
  *
@@ -34,6 +36,7 @@ struct world_result {
     uint64_t trace;            /* a digest of everything that happened */
     uint64_t writes;
     uint64_t acknowledged;
+    uint64_t refused; /* for want of a permission, when they were applied */
     uint64_t reads;
     uint64_t power_losses;
     uint64_t kills;

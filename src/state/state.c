@@ -162,7 +162,9 @@ void state_apply(struct state *s, uint64_t index, uint64_t term, struct slice bo
         enum rc rc = raft_request_parse(body, &r);
         must(rc == RC_OK);
         const struct auth_who who = {r.username, r.auth_revision};
-        answer->error = auth_judge(s, &who, r.field, r.body, &answer->denial);
+        answer->error = alarm_refusal(s, r.field, 0); /* whoever asks */
+        if (answer->error == ETCD_OK)
+            answer->error = auth_judge(s, &who, r.field, r.body, &answer->denial);
         if (answer->error == ETCD_OK)
             dispatch(s, &r, answer);
         buf_fini(&unheard.body);

@@ -220,7 +220,20 @@ void frame_append(struct buf *out, struct slice message)
     buf_append_slice(out, message);
 }
 
-static int32_t submit(struct client *c, const char *path, struct buf *framed, struct answer *a)
+bool frame_next(struct slice *body, struct slice *message)
+{
+    if (body->n < GRPC_FRAME_LEN)
+        return false;
+    size_t n = load_u32_big(body->p + 1);
+    if (body->n - GRPC_FRAME_LEN < n)
+        return false;
+    *message = slice_of(body->p + GRPC_FRAME_LEN, n);
+    *body = slice_skip(*body, GRPC_FRAME_LEN + n);
+    return true;
+}
+
+static int32_t submit(struct client *c, const char *path, struct slice token, struct buf *framed,
+                      struct answer *a)
 {
     must(c->call_n < CLIENT_CALLS_MAX);
     struct call *call = &c->calls[c->call_n++];
@@ -232,25 +245,29 @@ static int32_t submit(struct client *c, const char *path, struct buf *framed, st
                               nv(":path", path),
                               nv(":authority", "127.0.0.1"),
                               nv("content-type", "application/grpc"),
-                              nv("te", "trailers")};
+                              nv("te", "trailers"),
+                              {(uint8_t *)(uintptr_t) "token", (uint8_t *)(uintptr_t)token.p, 5,
+                               token.n, NGHTTP2_NV_FLAG_NONE}};
+    size_t nva_n = ARRAY_LEN(nva) - (token.n == 0);
     const nghttp2_data_provider body = {.source.ptr = call, .read_callback = read_request};
-    int32_t id = nghttp2_submit_request(c->session, NULL, nva, ARRAY_LEN(nva), &body, call);
+    int32_t id = nghttp2_submit_request(c->session, NULL, nva, nva_n, &body, call);
     must(id > 0);
     c->open++;
     return id;
 }
 
-void client_start(struct client *c, const char *path, struct slice message, struct answer *a)
+void client_start(struct client *c, const char *path, struct slice token, struct slice message,
+                  struct answer *a)
 {
     struct buf framed = {0};
     if (c->form == CLIENT_JSON) {
         *a = (struct answer){.code = -1};
         if (c->json_rc == RC_OK)
-            c->json_rc = json_call(c->fd, path, message, a);
+            c->json_rc = json_call(c->fd, path, token, message, a);
         return;
     }
     frame_append(&framed, message);
-    (void)submit(c, path, &framed, a);
+    (void)submit(c, path, token, &framed, a);
 }
 
 static enum rc send_all(struct client *c, const uint8_t *p, size_t n)
@@ -314,14 +331,14 @@ enum rc client_finish(struct client *c)
     return rc;
 }
 
-enum rc client_stream(struct client *c, const char *path, struct slice framed,
+enum rc client_stream(struct client *c, const char *path, struct slice token, struct slice framed,
                       bool (*enough)(void *arg, struct slice body), void *arg, struct buf *out)
 {
     struct answer a;
     struct buf copy = {0};
     must(c->call_n == 0);
     buf_append_slice(&copy, framed);
-    int32_t id = submit(c, path, &copy, &a);
+    int32_t id = submit(c, path, token, &copy, &a);
     struct call *call = &c->calls[0];
     enum rc rc = client_flush(c);
     while (rc == RC_OK && c->open > 0 && !enough(arg, buf_slice(&call->body))) {
@@ -345,6 +362,6 @@ enum rc client_stream(struct client *c, const char *path, struct slice framed,
 
 enum rc client_call(struct client *c, const char *path, struct slice message, struct answer *a)
 {
-    client_start(c, path, message, a);
+    client_start(c, path, (struct slice){0}, message, a);
     return client_finish(c);
 }

@@ -39,9 +39,10 @@ enum client_form { CLIENT_GRPC, CLIENT_JSON /* one call at a time, whatever was 
 struct client *client_open(uint16_t port, enum client_form form);
 void client_close(struct client *c);
 
-/* Send message to path ("/etcdserverpb.KV/Put"). The answer is filled while finishing; message is
- * copied. */
-void client_start(struct client *c, const char *path, struct slice message, struct answer *a);
+/* Send message to path ("/etcdserverpb.KV/Put"), with a token unless that is empty. The answer is
+ * filled while finishing; the rest is copied. */
+void client_start(struct client *c, const char *path, struct slice token, struct slice message,
+                  struct answer *a);
 /* Send what was started, without waiting for any answer. */
 MUST_USE enum rc client_flush(struct client *c);
 /* Until all started are answered. RC_TIMEOUT, RC_CLOSED, RC_PROTOCOL: the connection is of no more
@@ -51,12 +52,14 @@ MUST_USE enum rc client_finish(struct client *c);
 /* A stream of one request, which is framed here, or of several, framed already; no call may be
  * under way. What comes is gathered until enough says so of all of it; then the stream is reset.
  * RC_END: the server ended it before. */
-MUST_USE enum rc client_stream(struct client *c, const char *path, struct slice framed,
-                               bool (*enough)(void *arg, struct slice body), void *arg,
-                               struct buf *out);
+MUST_USE enum rc client_stream(struct client *c, const char *path, struct slice token,
+                               struct slice framed, bool (*enough)(void *arg, struct slice body),
+                               void *arg, struct buf *out);
 void frame_append(struct buf *out, struct slice message);
+/* Take the first message of a body. False: there is no whole one. */
+bool frame_next(struct slice *body, struct slice *message);
 
-/* One call, start to end. */
+/* One call, start to end, by nobody. */
 MUST_USE enum rc client_call(struct client *c, const char *path, struct slice message,
                              struct answer *a);
 

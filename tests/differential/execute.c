@@ -39,27 +39,58 @@ enum rc rig_start(struct rig *rig, struct err *err)
 void rig_stop(struct rig *rig)
 {
     servers_stop(rig->options, &rig->servers);
+    callers_fini(&rig->callers);
 }
 
 struct round {
     struct step *const *steps;
     size_t n;
+    unsigned callers[TOGETHER_MAX];
+    struct asked asked[TOGETHER_MAX];
     struct answer answers[SIDE_COUNT][TOGETHER_MAX];
 };
 
-/* One write, or as many reads as may be under way together. */
-static size_t round_length(struct step *const *steps, size_t n)
+static bool can_be_asked(const struct rig *rig, const struct step *s, unsigned *caller)
 {
-    size_t reads = 0;
-    while (reads < n && reads < TOGETHER_MAX && step_is_read(steps[reads]))
-        reads++;
-    return reads > 0 ? reads : 1;
+    if (s->kind == STEP_WATCH && rig->options->form != CLIENT_GRPC)
+        return false; /* only gRPC has streams here */
+    return callers_pick(&rig->callers, s, rig->program->old_peer, caller);
 }
 
-static void show_step(const struct step *s, struct buf *out)
+/* One write, or as many reads as may be under way together. */
+static struct round begin_round(const struct rig *rig, struct step *const *steps, size_t n)
 {
+    struct round r = {.steps = steps};
+    while (r.n < n && r.n < TOGETHER_MAX && (r.n == 0 || step_is_read(steps[r.n])) &&
+           can_be_asked(rig, steps[r.n], &r.callers[r.n])) {
+        r.asked[r.n] = (struct asked){
+            .old_peer = rig->program->old_peer,
+            .guarded = rig->callers.guarded,
+            .compacted = rig->now.compacted,
+            .by_token = callers_token(&rig->callers, SIDE_ETCD, r.callers[r.n]).n > 0};
+        if (!step_is_read(steps[r.n++]))
+            break;
+    }
+    return r;
+}
+
+static void show_caller(unsigned caller, struct buf *out)
+{
+    if (caller == CALLER_STRANGER)
+        buf_append_str(out, " (by a stranger)");
+    else if (caller >= CALLER_FORMER)
+        buf_printf(out, " (by %s, with a former token)",
+                   (const char *)program_users[caller - CALLER_FORMER].p);
+    else if (caller >= CALLER_USER)
+        buf_printf(out, " (by %s)", (const char *)program_users[caller - CALLER_USER].p);
+}
+
+static void show_step(const struct round *r, size_t i, struct buf *out)
+{
+    const struct step *s = r->steps[i];
     buf_printf(out, "%s ", step_name(s->kind));
     message_show(step_request(s->kind), s->request, out);
+    show_caller(r->callers[i], out);
     if (s->unknown_field)
         buf_append_str(out, " (and an unknown field)");
     buf_append_u8(out, '\n');
@@ -74,20 +105,59 @@ static void show_answers(const struct round *r, size_t i, struct buf *out)
     }
 }
 
+static bool has_message(void *arg, struct slice body)
+{
+    struct slice ignored;
+    (void)arg;
+    return frame_next(&body, &ignored);
+}
+
+/* The first answer of a watch stream, as if the call were unary. */
+static enum rc ask_stream(struct client *c, const char *path, struct slice token,
+                          struct slice request, struct answer *a)
+{
+    struct buf framed = {0};
+    struct buf body = {0};
+    struct slice message = {0};
+    *a = (struct answer){.code = -1};
+    frame_append(&framed, request);
+    enum rc rc = client_stream(c, path, token, buf_slice(&framed), has_message, NULL, &body);
+    struct slice rest = buf_slice(&body);
+    a->complete = rc == RC_OK && frame_next(&rest, &message);
+    a->code = a->complete ? 0 : -1;
+    buf_append_slice(&a->message, message);
+    buf_fini(&framed);
+    buf_fini(&body);
+    return rc == RC_END ? RC_OK : rc;
+}
+
+static enum rc ask(struct rig *rig, struct round *r, size_t i, enum side side, struct slice message)
+{
+    const struct step *s = r->steps[i];
+    struct client *c = rig->servers.at[side].client;
+    struct slice token = callers_token(&rig->callers, side, r->callers[i]);
+    struct answer *a = &r->answers[side][i];
+    if (s->kind == STEP_WATCH)
+        return ask_stream(c, step_path(s->kind), token, message, a);
+    client_start(c, step_path(s->kind), token, message, a);
+    return RC_OK;
+}
+
 /* Both servers work at the same time. */
 static bool send_round(struct rig *rig, struct round *r, struct disagreement *out)
 {
+    enum rc rc[SIDE_COUNT] = {RC_OK};
     for (size_t i = 0; i < r->n; i++) {
         struct buf message = {0};
         step_encode(r->steps[i], &rig->now, &message);
         for (enum side side = 0; side < SIDE_COUNT; side++)
-            client_start(rig->servers.at[side].client, step_path(r->steps[i]->kind),
-                         buf_slice(&message), &r->answers[side][i]);
+            if (rc[side] == RC_OK)
+                rc[side] = ask(rig, r, i, side, buf_slice(&message));
         buf_fini(&message);
     }
-    enum rc rc[SIDE_COUNT];
     for (enum side side = 0; side < SIDE_COUNT; side++)
-        rc[side] = client_flush(rig->servers.at[side].client);
+        if (rc[side] == RC_OK)
+            rc[side] = client_flush(rig->servers.at[side].client);
     bool ok = true;
     for (enum side side = 0; side < SIDE_COUNT; side++) {
         if (rc[side] == RC_OK)
@@ -98,7 +168,7 @@ static bool send_round(struct rig *rig, struct round *r, struct disagreement *ou
         buf_printf(&out->text, "%s: %s at this step or one of the %zu sent with it\n",
                    side_name(side), rc_text(rc[side]), r->n - 1);
         for (size_t i = 0; i < r->n; i++)
-            show_step(r->steps[i], &out->text);
+            show_step(r, i, &out->text);
         server_quote_log(&rig->servers.at[side], &out->text);
     }
     return ok;
@@ -124,13 +194,15 @@ static void count(struct rig *rig, const struct step *s, const struct answer *et
     arena_fini(&arena);
 }
 
-static void move_on(struct rig *rig, const struct step *s, const struct answer *etcd)
+static void move_on(struct rig *rig, const struct step *s, const struct answer *moat,
+                    const struct answer *etcd)
 {
     int64_t revision = answer_revision(s, etcd);
     if (revision > rig->now.revision)
         rig->now.revision = revision;
     if (revision != 0 && step_is_fragile(s))
         rig->now.fragile[rig->now.fragile_n++ % FRAGILE_MAX] = revision;
+    callers_note(&rig->callers, s, (const struct answer *const[]){moat, etcd});
     if (s->kind == STEP_COMPACT && etcd->code == 0)
         rig->now.compacted = ((const struct pb_compaction_request *)s->request)->revision;
 }
@@ -140,7 +212,7 @@ static void trace(struct rig *rig, const struct round *r, size_t i)
     struct buf text = {0};
     if (!rig->trace)
         return;
-    show_step(r->steps[i], &text);
+    show_step(r, i, &text);
     show_answers(r, i, &text);
     fwrite(text.p, 1, text.n, rig->trace);
     buf_fini(&text);
@@ -152,16 +224,17 @@ static size_t judge_round(struct rig *rig, struct round *r, struct disagreement 
     for (size_t i = 0; i < r->n; i++) {
         const struct step *s = r->steps[i];
         const struct answer *etcd = &r->answers[SIDE_ETCD][i];
-        struct judged j = judge(s, &r->answers[SIDE_MOAT][i], etcd, rig->program->old_peer);
+        const struct answer *moat = &r->answers[SIDE_MOAT][i];
+        struct judged j = judge(s, &r->asked[i], moat, etcd);
         trace(rig, r, i);
         if (!j.agree) {
             buf_printf(&out->text, "they differ: %s\n", j.differs);
-            show_step(s, &out->text);
+            show_step(r, i, &out->text);
             show_answers(r, i, &out->text);
             return i;
         }
         count(rig, s, etcd, j.rule);
-        move_on(rig, s, etcd);
+        move_on(rig, s, moat, etcd);
     }
     return r->n;
 }
@@ -170,7 +243,11 @@ bool rig_run(struct rig *rig, struct step *const *steps, size_t n, struct disagr
 {
     bool agree = true;
     for (size_t at = 0; at < n && agree;) {
-        struct round r = {.steps = steps + at, .n = round_length(steps + at, n - at)};
+        struct round r = begin_round(rig, steps + at, n - at);
+        if (r.n == 0) {
+            at++;
+            continue;
+        }
         size_t good = send_round(rig, &r, out) ? judge_round(rig, &r, out) : 0;
         agree = good == r.n;
         at += good;

@@ -2,6 +2,7 @@
 #ifndef TEST_DIFFERENTIAL_EXECUTE_H
 #define TEST_DIFFERENTIAL_EXECUTE_H
 
+#include "callers.h"
 #include "hits.h"
 #include "judge.h"
 #include "servers.h"
@@ -24,6 +25,7 @@ struct rig {
     const struct program_options *program;
     struct servers servers;
     struct moment now;
+    struct callers callers;
     struct tally *tally; /* may be NULL: nothing is counted */
     FILE *trace;         /* may be NULL: each step and its answers */
 };

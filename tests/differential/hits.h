@@ -11,12 +11,13 @@
 
 #include <stdio.h>
 
-#define HITS_ROWS_MAX 256
+#define HITS_ROWS_MAX 384
 
 /* What cannot be reached is left out of the judgement. */
 struct hits_options {
     bool leases;   /* there are leases for keys to have */
     bool old_peer; /* 3.4 knows no invalid sort options, or panics */
+    bool json;     /* asked through the gateway */
 };
 
 struct hits {

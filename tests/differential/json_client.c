@@ -1,7 +1,7 @@
 #include "json_client.h"
 
 #include "base/must.h"
-#include "wire/etcd.h"
+#include "program.h"
 #include "wire/json_decode.h"
 #include "wire/json_encode.h"
 #include "wire/table.h"
@@ -10,31 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-
-struct route {
-    const char *method;
-    const char *path;
-    const struct wire_message *request;
-    const struct wire_message *response;
-};
-
-static const struct route routes[] = {
-    {"/etcdserverpb.KV/Range", "kv/range", &wire_range_request, &wire_range_response},
-    {"/etcdserverpb.KV/Put", "kv/put", &wire_put_request, &wire_put_response},
-    {"/etcdserverpb.KV/DeleteRange", "kv/deleterange", &wire_delete_range_request,
-     &wire_delete_range_response},
-    {"/etcdserverpb.KV/Txn", "kv/txn", &wire_txn_request, &wire_txn_response},
-    {"/etcdserverpb.KV/Compact", "kv/compaction", &wire_compaction_request,
-     &wire_compaction_response},
-    {"/etcdserverpb.Lease/LeaseGrant", "lease/grant", &wire_lease_grant_request,
-     &wire_lease_grant_response},
-    {"/etcdserverpb.Lease/LeaseRevoke", "lease/revoke", &wire_lease_revoke_request,
-     &wire_lease_revoke_response},
-    {"/etcdserverpb.Lease/LeaseTimeToLive", "lease/timetolive", &wire_lease_time_to_live_request,
-     &wire_lease_time_to_live_response},
-    {"/etcdserverpb.Lease/LeaseLeases", "lease/leases", &wire_lease_leases_request,
-     &wire_lease_leases_response},
-};
 
 /* ---- HTTP ---- */
 
@@ -164,22 +139,23 @@ static bool take_message(const struct wire_message *m, struct slice body, struct
     return ok;
 }
 
-enum rc json_call(int fd, const char *path, struct slice message, struct answer *a)
+enum rc json_call(int fd, const char *path, struct slice token, struct slice message,
+                  struct answer *a)
 {
-    const struct route *route = NULL;
+    enum step_kind kind = step_find(path);
     struct buf text = {0};
     struct buf out = {0};
     struct buf body = {0};
     *a = (struct answer){.code = -1};
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
-        if (strcmp(routes[i].method, path) == 0)
-            route = &routes[i];
-    if (!route)
+    if (kind == STEP_KIND_COUNT)
         return RC_UNSUPPORTED;
-    enum rc rc = json_encode(route->request, message, &text);
+    enum rc rc = json_encode(step_request(kind), message, &text);
     must(rc == RC_OK);
-    buf_printf(&out, "POST /v3/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %zu\r\n\r\n",
-               route->path, text.n);
+    buf_printf(&out, "POST /v3/%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %zu\r\n",
+               step_gateway(kind), text.n);
+    if (token.n > 0)
+        buf_printf(&out, "Authorization: %.*s\r\n", (int)token.n, (const char *)token.p);
+    buf_append_str(&out, "\r\n");
     buf_append_slice(&out, buf_slice(&text));
     rc = send_all(fd, buf_slice(&out));
     if (rc == RC_OK)
@@ -187,7 +163,7 @@ enum rc json_call(int fd, const char *path, struct slice message, struct answer 
     if (rc == RC_OK) {
         bool refused = a->http_status != 200;
         a->complete = refused ? take_error(buf_slice(&body), a)
-                              : take_message(route->response, buf_slice(&body), a);
+                              : take_message(step_response(kind), buf_slice(&body), a);
         a->trailers_only = refused;
         snprintf(a->content_type, sizeof(a->content_type), "application/json");
     }

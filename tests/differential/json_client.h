@@ -7,8 +7,9 @@
 
 #include "client.h"
 
-/* One call on the connected socket, start to end. RC_UNSUPPORTED: no such path; RC_TIMEOUT,
- * RC_CLOSED, RC_PROTOCOL as client_finish. */
-MUST_USE enum rc json_call(int fd, const char *path, struct slice message, struct answer *a);
+/* One call on the connected socket, start to end; token as client_start. RC_UNSUPPORTED: no such
+ * path; RC_TIMEOUT, RC_CLOSED, RC_PROTOCOL as client_finish. */
+MUST_USE enum rc json_call(int fd, const char *path, struct slice token, struct slice message,
+                           struct answer *a);
 
 #endif

@@ -1,4 +1,4 @@
-/* differential [OPTION...] - random KV programs against a real etcd, answer by answer.
+/* differential [OPTION...] - random programs against a real etcd, answer by answer.
  *
  * moat and etcd are started fresh beside each other and get the same programs, so that their
  * revisions are equal and every field can be compared. A block of programs shares a pair of
@@ -231,13 +231,12 @@ static double seconds(void)
 
 static bool rule_applies(const struct options *opt, enum rule rule)
 {
-    if (!opt->program.old_peer)
-        return false;
-    if (rule == RULE_KEYS_ONLY_LEASE)
-        return opt->program.leases > 0;
-    if (rule == RULE_GATEWAY_412)
-        return opt->program.leases > 0 && opt->servers.form == CLIENT_JSON;
-    return true;
+    unsigned is = opt->servers.form == CLIENT_JSON ? RULE_JSON : RULE_GRPC;
+    if (opt->program.old_peer)
+        is |= RULE_OLD;
+    if (opt->program.leases > 0)
+        is |= RULE_LEASES;
+    return (rule_when(rule) & ~is) == 0;
 }
 
 /* Returns how many rules were of no use: then the versions do not differ in that any more. */
@@ -273,7 +272,8 @@ static int run_all(const struct options *opt)
     }
     munmap(tallies, size);
     struct hits_options hits_options = {.leases = opt->program.leases > 0,
-                                        .old_peer = opt->program.old_peer};
+                                        .old_peer = opt->program.old_peer,
+                                        .json = opt->servers.form == CLIENT_JSON};
     unsigned never = hits_print(&sum.hits, &hits_options, stdout);
     never += print_rules(opt, sum.rules);
     uint64_t left = opt->programs - sum.passed - sum.failed;

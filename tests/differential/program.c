@@ -4,17 +4,22 @@
 
 #define UNKNOWN_FIELD 90 /* of no message that is sent */
 
+const struct slice program_users[PROGRAM_USERS] = {SLICE_INIT("root"), SLICE_INIT("u"),
+                                                   SLICE_INIT("v"), SLICE_INIT("w")};
+
 struct step_type {
     const char *name;
     const char *path;
+    const char *gateway;
     const struct wire_message *request;
     const struct wire_message *response;
 };
 
 static const struct step_type *type_of(enum step_kind kind)
 {
-#define STEP_TYPE(name, service, method, request, response)                                        \
-    {method, "/etcdserverpb." service "/" method, &wire_##request, &wire_##response},
+#define STEP_TYPE(name, service, method, gateway, message)                                         \
+    {method, "/etcdserverpb." service "/" method, gateway, &wire_##message##_request,              \
+     &wire_##message##_response},
     static const struct step_type types[] = {STEP_TABLE(STEP_TYPE)};
 #undef STEP_TYPE
     return &types[kind];
@@ -28,6 +33,19 @@ const char *step_name(enum step_kind kind)
 const char *step_path(enum step_kind kind)
 {
     return type_of(kind)->path;
+}
+
+enum step_kind step_find(const char *path)
+{
+    enum step_kind kind = 0;
+    while (kind < STEP_KIND_COUNT && strcmp(step_path(kind), path) != 0)
+        kind++;
+    return kind;
+}
+
+const char *step_gateway(enum step_kind kind)
+{
+    return type_of(kind)->gateway;
 }
 
 const struct wire_message *step_request(enum step_kind kind)
@@ -91,6 +109,10 @@ void step_encode(const struct step *s, const struct moment *now, struct buf *out
     struct pb_compaction_request *compaction = s->request;
     while (s->kind == STEP_COMPACT && is_fragile(now, compaction->revision))
         compaction->revision--;
+    struct pb_hash_kv_request *hash = s->request;
+    while (s->kind == STEP_HASH_KV &&
+           is_fragile(now, hash->revision != 0 ? hash->revision : now->revision))
+        hash->revision = (hash->revision != 0 ? hash->revision : now->revision) - 1;
     wire_encode(step_request(s->kind), s->request, out);
     if (s->unknown_field) {
         buf_append_varint(out, UNKNOWN_FIELD << 3 | 2);
@@ -101,8 +123,24 @@ void step_encode(const struct step *s, const struct moment *now, struct buf *out
 
 bool step_is_read(const struct step *s)
 {
-    return s->kind == STEP_RANGE || s->kind == STEP_LEFT || s->kind == STEP_LEASES ||
-           (s->kind == STEP_TXN && !txn_habits(s->request).writes);
+    switch ((int)s->kind) {
+    case STEP_RANGE:
+    case STEP_LEFT:
+    case STEP_LEASES:
+    case STEP_AUTH_STATUS:
+    case STEP_USER_GET:
+    case STEP_USER_LIST:
+    case STEP_ROLE_GET:
+    case STEP_ROLE_LIST:
+    case STEP_MEMBERS:
+    case STEP_STATUS:
+    case STEP_HASH:
+    case STEP_HASH_KV:
+    case STEP_MOVE_LEADER: /* nobody else can lead */
+        return true;
+    default:
+        return s->kind == STEP_TXN && !txn_habits(s->request).writes;
+    }
 }
 
 void program_fini(struct program *p)

@@ -92,9 +92,17 @@ static void spawn(const struct servers_options *opt, enum side side, struct serv
     char *cluster = mem_printf("--initial-cluster=default=http://127.0.0.1:%u", peer_port);
     char *program = mem_strdup(side == SIDE_MOAT ? opt->moat : opt->etcd);
     /* etcd waits for an election timeout before its first vote: make it short. */
-    char *moat_argv[] = {
-        program, (char[]){"server"},           data, listen, advertise, peer, peer_known,
-        cluster, (char[]){"--log-level=warn"}, NULL};
+    char *moat_argv[] = {program,
+                         (char[]){"server"},
+                         data,
+                         listen,
+                         advertise,
+                         peer,
+                         peer_known,
+                         cluster,
+                         (char[]){"--log-level=warn"},
+                         (char[]){"--bcrypt-cost=4"},
+                         NULL};
     char *etcd_argv[] = {program,
                          data,
                          listen,
@@ -106,6 +114,7 @@ static void spawn(const struct servers_options *opt, enum side side, struct serv
                          (char[]){"--log-level=error"},
                          (char[]){"--heartbeat-interval=10"},
                          (char[]){"--election-timeout=50"},
+                         (char[]){"--bcrypt-cost=4"},
                          NULL};
     s->pid = fork();
     must(s->pid >= 0);

@@ -64,6 +64,7 @@ static void add(struct world_result *sum, const struct world_result *r)
 {
     sum->writes += r->writes;
     sum->acknowledged += r->acknowledged;
+    sum->refused += r->refused;
     sum->reads += r->reads;
     sum->power_losses += r->power_losses;
     sum->kills += r->kills;
@@ -130,15 +131,16 @@ int main(int argc, char **argv)
     for (uint64_t s = o.first; s < o.first + o.count && !(o.stop && failed); s++)
         if (!run(&o, s, &sum) || !run_rounds(s, &round_reads))
             failed++;
-    printf("writes %" PRIu64 ", acknowledged %" PRIu64 ", reads %" PRIu64 ", power losses %" PRIu64
-           " (%" PRIu64 " undid a commit), kills %" PRIu64 ", clean stops %" PRIu64
-           ", disk errors %" PRIu64 ", full disks %" PRIu64 ", entries replayed %" PRIu64
-           ", majorities lost %" PRIu64 ", compactions %" PRIu64 ", batches watched %" PRIu64
-           " (%" PRIu64 " watches lost to compaction), reads among voters %" PRIu64
-           ", simulated %.0f s\n",
-           sum.writes, sum.acknowledged, sum.reads, sum.power_losses, sum.undone_commits, sum.kills,
-           sum.clean_stops, sum.disk_errors, sum.full_disks, sum.replayed, sum.majorities,
-           sum.compactions, sum.watched, sum.watch_lost, round_reads, (double)sum.sim_ns / 1e9);
+    printf("writes %" PRIu64 ", acknowledged %" PRIu64 ", refused to users %" PRIu64
+           ", reads %" PRIu64 ", power losses %" PRIu64 " (%" PRIu64
+           " undid a commit), kills %" PRIu64 ", clean stops %" PRIu64 ", disk errors %" PRIu64
+           ", full disks %" PRIu64 ", entries replayed %" PRIu64 ", majorities lost %" PRIu64
+           ", compactions %" PRIu64 ", batches watched %" PRIu64 " (%" PRIu64
+           " watches lost to compaction), reads among voters %" PRIu64 ", simulated %.0f s\n",
+           sum.writes, sum.acknowledged, sum.refused, sum.reads, sum.power_losses,
+           sum.undone_commits, sum.kills, sum.clean_stops, sum.disk_errors, sum.full_disks,
+           sum.replayed, sum.majorities, sum.compactions, sum.watched, sum.watch_lost, round_reads,
+           (double)sum.sim_ns / 1e9);
     printf("%" PRIu64 " passed, %" PRIu64 " failed\n", o.count - failed, failed);
     return failed != 0;
 }

@@ -67,6 +67,7 @@ static void hashes_are_etcds(void **state)
     lab_delete(&l, "a", "");
     lab_put(&l, "b", "3");
     assert_hash(&l, 0, 779336658, -1, 5);
+    assert_hash(&l, -3, 1084519789, -1, -3); /* of nothing */
     assert_refused(&l, 99, ETCD_FUTURE_REV);
     assert_int_equal(kv_compact(l.kv, 3), ETCD_OK);
     assert_hash(&l, 0, 988126676, 3, 5); /* swept or not */

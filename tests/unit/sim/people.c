@@ -12,15 +12,14 @@ static enum etcd_error ask(struct people *p, uint32_t field, const char *one, co
     static struct arena a;
     struct pb_response_header header = {.revision = 1};
     const struct pb_auth_user_grant_role_request names = {slice_str(one), slice_str(two)};
-    const struct wire_message *message = NULL;
-    void *response = NULL;
+    struct people_answer answer = {0};
     struct buf body = {0};
     arena_fini(&a);
     wire_encode(&wire_auth_user_grant_role_request, &names, &body);
     const struct raft_request r = {.field = field, .body = buf_slice(&body)};
-    enum etcd_error e = people_ask(p, &r, &header, &a, &message, &response);
-    if (out && message == &wire_auth_user_get_response)
-        *out = *(const struct pb_auth_user_get_response *)response;
+    enum etcd_error e = people_ask(p, &r, 7, &header, &a, &answer);
+    if (out && answer.message == &wire_auth_user_get_response)
+        *out = *(const struct pb_auth_user_get_response *)answer.response;
     buf_fini(&body);
     return e;
 }
@@ -50,25 +49,48 @@ static void changes_count_once(void **state)
     (void)ask(&p, RAFT_REQUEST_AUTH_STATUS, "", "", NULL);
 }
 
+static void root_stays_while_authentication_is_on(void **state)
+{
+    struct people p = {0};
+    (void)state;
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_ENABLE, "", "", NULL), ETCD_ROOT_USER_NOT_EXIST);
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_USER_ADD, "root", "", NULL), ETCD_OK);
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_ENABLE, "", "", NULL), ETCD_ROOT_ROLE_NOT_EXIST);
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_USER_GRANT_ROLE, "root", "root", NULL), ETCD_OK);
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_ENABLE, "", "", NULL), ETCD_OK);
+    assert_true(p.enabled);
+    assert_int_equal(p.changes, 2);
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_USER_DELETE, "root", "", NULL),
+                     ETCD_INVALID_AUTH_MGMT);
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_USER_REVOKE_ROLE, "root", "root", NULL),
+                     ETCD_INVALID_AUTH_MGMT);
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_DISABLE, "", "", NULL), ETCD_OK);
+    assert_int_equal(p.changes, 3);
+    assert_int_equal(ask(&p, RAFT_REQUEST_AUTH_USER_DELETE, "root", "", NULL), ETCD_OK);
+}
+
 static void what_is_made_is_known(void **state)
 {
     struct rng rng;
     struct people p = {0};
     struct arena a = {0};
+    bool was_enabled = false;
     (void)state;
     rng_seed(&rng, 3);
     for (unsigned i = 0; i < 500; i++) {
         struct buf body = {0};
         struct pb_response_header header = {.revision = 1};
-        const struct wire_message *message = NULL;
-        void *response = NULL;
-        uint32_t field = people_write(&rng, &body);
+        struct people_answer answer = {0};
+        uint32_t field = people_write(&rng, &p, i > 250, &body);
         assert_true(people_know(field));
         const struct raft_request r = {.field = field, .body = buf_slice(&body)};
-        (void)people_ask(&p, &r, &header, &a, &message, &response);
+        (void)people_ask(&p, &r, i, &header, &a, &answer);
         buf_fini(&body);
+        was_enabled = was_enabled || p.enabled;
+        assert_true(i > 250 || !was_enabled);
     }
     assert_true(p.changes > 50);
+    assert_true(was_enabled);
     assert_false(people_know(RAFT_REQUEST_PUT));
     arena_fini(&a);
 }
@@ -77,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changes_count_once),
+        cmocka_unit_test(root_stays_while_authentication_is_on),
         cmocka_unit_test(what_is_made_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,7 @@
 /* Alarms are raised and disarmed by entries, forbid what etcd's forbid, and outlast a restart. */
 #include "state/alarm.h"
-#include "lab.h"
+#include "people.h"
 #include "state/check.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
 
 static size_t ask(struct lab *l, enum pb_alarm_action action, uint64_t member,
                   enum pb_alarm_type type)
@@ -85,6 +80,21 @@ static void corrupt_forbids_every_change(void **state)
     lab_close(&l);
 }
 
+/* As in etcd, which asks for permissions behind it. */
+static void corrupt_is_said_to_whoever_asks(void **state)
+{
+    (void)state;
+    struct lab l = {0};
+    lab_open(&l);
+    people_move_in(&l);
+    assert_int_equal(lab_put(&l, "a", "1"), ETCD_USER_EMPTY);
+    ask(&l, PB_ALARM_ACTION_ACTIVATE, 1, PB_ALARM_TYPE_CORRUPT);
+    assert_int_equal(lab_put(&l, "a", "1"), ETCD_CORRUPT);
+    ask(&l, PB_ALARM_ACTION_DEACTIVATE, 1, PB_ALARM_TYPE_CORRUPT);
+    assert_int_equal(lab_put(&l, "a", "1"), ETCD_USER_EMPTY);
+    lab_close(&l);
+}
+
 static void they_outlast_a_restart(void **state)
 {
     (void)state;
@@ -121,6 +131,7 @@ int main(void)
         cmocka_unit_test(alarms_are_raised_once_and_disarmed_once),
         cmocka_unit_test(no_space_forbids_what_adds),
         cmocka_unit_test(corrupt_forbids_every_change),
+        cmocka_unit_test(corrupt_is_said_to_whoever_asks),
         cmocka_unit_test(they_outlast_a_restart),
         cmocka_unit_test(their_number_is_limited),
     };
