@@ -141,10 +141,16 @@ void api_reply(struct rpc_call *call, const struct wire_message *m, const void *
     rpc_reply(call, &body);
 }
 
+/* As grpc-go has it: in its own words where messages may be several. */
 void api_bad_message(struct rpc_call *call, enum rc rc)
 {
-    rpc_fail(call, GRPC_INTERNAL,
-             "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
+    char text[128];
+    snprintf(text, sizeof(text), "grpc: %s: %s",
+             call->method->stream ? "failed to unmarshal the received message"
+                                  : "error unmarshalling request",
+             rc == RC_INVALID ? "string field contains invalid UTF-8"
+                              : "proto: cannot parse invalid wire-format data");
+    rpc_fail(call, GRPC_INTERNAL, text,
              rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
 }
 

@@ -38,9 +38,9 @@ struct wire_limits {
 const char *wire_name(const struct wire_message *m); /* "etcdserverpb.PutRequest" */
 
 /* Decode in into *out (of m's struct type, which it zeroes first). Pointers lead into in and arena.
- * RC_MALFORMED; RC_LIMIT when nested deeper than WIRE_DEPTH_MAX. Depth is checked before any
- * recursion, and the elements of a repeated field are counted before their array is made. After a
- * failure *out is of no use.
+ * RC_MALFORMED; RC_INVALID for a string that is not UTF-8; RC_LIMIT when nested deeper than
+ * WIRE_DEPTH_MAX. Depth is checked before any recursion, and the elements of a repeated field are
+ * counted before their array is made. After a failure *out is of no use.
  *
  * Judged as by Go's protobuf (etcd 3.5 and later): a string must be UTF-8; a known field with
  * another wire type is unknown; scalars may come packed or not; of a oneof the last member on the

@@ -141,6 +141,9 @@ def unknown(scratch):
         for method in ("Range", "Put", "DeleteRange", "Txn", "Compact"):
             code, text = c.refused(c.raw, KV + method, b"\x0a\xff\xff")
             same((code, text), ("INTERNAL", garbage), method)
+        user = "/etcdserverpb.Auth/UserGet"
+        garbage = "grpc: error unmarshalling request: string field contains invalid UTF-8"
+        same(c.refused(c.raw, user, b"\x0a\x01\xff"), ("INTERNAL", garbage), "not UTF-8")
         code, text = c.refused(c.raw, KV + "Put", b"x", compression=c.grpc.Compression.Gzip)
         same(code, "UNIMPLEMENTED")
         has(text, "grpc: Decompressor is not installed for grpc-encoding")
