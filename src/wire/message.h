@@ -16,7 +16,9 @@
 #include "base/rc.h"
 #include "base/slice.h"
 
-#define WIRE_DEPTH_MAX 100 /* nested messages, as protobuf's own libraries allow */
+/* Nested messages. A transaction within another is two, and etcd allows 128 of them, if each is the
+ * only operation (--max-txn-ops). */
+#define WIRE_DEPTH_MAX 300
 
 /* What wire_decode may take from the arena: more than any message needs, unless it repeats a
  * sub-message over and over to have it merged. An op of two bytes becomes a struct of 40. */

@@ -541,7 +541,7 @@ def switches(scratch):
 @test("bodies that never end, that nest without end or that are too large cost little and are told so")
 def bodies(scratch):
     server = serve(scratch)
-    deep = '{"success":[{"request_txn":' * 60 + "{}" + "}]}" * 60
+    deep = '{"success":[{"request_txn":' * 200 + "{}" + "}]}" * 200
     answer = post(server.address, "/v3/kv/txn", deep)
     same((answer.status, answer.json()["code"]), (400, 3))
     has(answer.json()["message"], "exceeded max recursion depth")

@@ -128,6 +128,24 @@ def refusals(scratch):
         same(c.put(b"a").header.revision, 2, "no refusal made a revision")
 
 
+def nested(levels):
+    """A put within so many transactions, the outermost included."""
+    op = {"put": {"key": b"deep"}}
+    for _ in range(levels - 1):
+        op = {"txn": {"success": [op]}}
+    return {"success": [op]}
+
+
+@test("transactions nest 128 deep, as in etcd: each counts as one of --max-txn-ops")
+def nesting(scratch):
+    with serve(scratch).client() as c:
+        too_many = ("INVALID_ARGUMENT", "etcdserver: too many operations in txn request")
+        same(c.refused(c.txn, **nested(129)), too_many)
+        reply = c.txn(**nested(128))
+        same((reply.succeeded, reply.header.revision), (True, 2))
+        same(c.range(b"deep").count, 1)
+
+
 @test("unknown services, methods and bytes that are no message are refused by name")
 def unknown(scratch):
     with serve(scratch).client() as c:
