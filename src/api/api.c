@@ -146,8 +146,8 @@ void api_bad_message(struct rpc_call *call, enum rc rc)
 {
     char text[128];
     snprintf(text, sizeof(text), "grpc: %s: %s",
-             call->method->stream ? "failed to unmarshal the received message"
-                                  : "error unmarshalling request",
+             rpc_method_streams(call->method) ? "failed to unmarshal the received message"
+                                              : "error unmarshalling request",
              rc == RC_INVALID ? "string field contains invalid UTF-8"
                               : "proto: cannot parse invalid wire-format data");
     rpc_fail(call, GRPC_INTERNAL, text,

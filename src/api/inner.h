@@ -111,7 +111,7 @@ void api_read(struct api *a, struct rpc_call *call, bool serializable,
               void (*fn)(struct api *a, struct rpc_call *call, void *request), void *request);
 
 /* Refuse as the Lock and Election services do. */
-void lock_refuse(struct rpc_call *call, const char *text);
+void lock_refuse(struct rpc_call *call, const char *text, const char *explain);
 
 /* Leases begin to end: this member leads. */
 void lease_lead(struct api *a);
