@@ -79,6 +79,7 @@ struct api *api_new(const struct api_options *opt)
     list_init(&a->hashing);
     list_init(&a->views);
     list_init(&a->range_streams);
+    list_init(&a->health_watches);
     list_init(&a->reads);
     waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;

@@ -284,19 +284,3 @@ void serve_member_promote(void *arg, struct rpc_call *call, struct slice message
         e = m->is_learner ? ETCD_LEARNER_NOT_READY : ETCD_MEMBER_NOT_LEARNER;
     rpc_fail_etcd(call, e, NULL);
 }
-
-void serve_health_check(void *arg, struct rpc_call *call, struct slice message)
-{
-    struct api *a = arg;
-    struct pb_health_check_request r;
-    if (!api_decode(call, &wire_health_check_request, message, &r))
-        return;
-    if (r.service.n != 0) {
-        rpc_fail(call, GRPC_NOT_FOUND, "unknown service", NULL);
-        return;
-    }
-    struct pb_health_check_response out = {.status = quorum_is_leader(a->quorum)
-                                                         ? PB_SERVING_STATUS_SERVING
-                                                         : PB_SERVING_STATUS_NOT_SERVING};
-    api_reply(call, &wire_health_check_response, &out);
-}

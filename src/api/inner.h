@@ -38,6 +38,7 @@ struct api {
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
     struct list range_streams;
+    struct list health_watches;     /* of gRPC's health service */
     size_t pool_jobs;               /* of auth.c, on their way */
     atomic_bool closing;            /* they need not be done any more */
     struct kept_token *kept_tokens; /* of tokens.c */
@@ -178,6 +179,10 @@ void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
 void serve_top(void *arg, struct rpc_call *call, struct slice message);
 void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
+void serve_health_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_health_watch(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops health_watch_ops;
+void health_turn(struct api *a); /* tell those who watch it of a change */
 
 extern const struct rpc_method api_methods[];
 extern const size_t api_method_count;

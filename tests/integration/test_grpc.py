@@ -7,6 +7,7 @@ import h2
 import pb
 from harness import Client, LeftOut, check, has, knob, same, test
 
+HEALTH = "/grpc.health.v1.Health/"
 KV = "/etcdserverpb.KV/"
 EQUAL, GREATER, LESS, NOT_EQUAL = range(4)
 VERSION, CREATE, MOD, VALUE = range(4)
@@ -171,9 +172,14 @@ def unknown(scratch):
 @test("the gRPC health service answers")
 def health_service(scratch):
     with serve(scratch).client() as c:
-        path = "/grpc.health.v1.Health/Check"
+        path = HEALTH + "Check"
         same(c.call(path).status, 1, "SERVING")
         same(c.refused(c.call, path, service="nope"), ("NOT_FOUND", "unknown service"))
+        same(c.channel.unary_unary(HEALTH + "List")(b"", timeout=20), b"\n\4\x12\2\x08\1")
+        for message, status in ((b"", b"\x08\1"), (b"\n\4nope", b"\x08\3")):
+            watch = c.channel.unary_stream(HEALTH + "Watch")(message, timeout=20)
+            same(next(watch), status, message)
+            watch.cancel()
 
 
 @test("a deadline ends a call on time, and a cancelled one leaves nothing behind")
