@@ -56,7 +56,7 @@ enum etcd_error kv_hash_begin(struct kv *kv, int64_t rev, struct kv_hash *h, boo
         return ETCD_COMPACTED;
     if (rev > kv->revision)
         return ETCD_FUTURE_REV;
-    row_hash_init(&h->rows, kv->compacted, rev > 0 ? rev : kv->revision);
+    row_hash_init(&h->rows, kv->compacted, rev != 0 ? rev : kv->revision);
     memset(h->cursor, 0, sizeof(h->cursor));
     h->ended = false;
     h->rc = RC_OK;
