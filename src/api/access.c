@@ -210,6 +210,8 @@ static const struct method_rule {
     {"/etcdserverpb.Maintenance/Status", LOGIN},
     {"/etcdserverpb.Watch/Watch", OPEN},
     {"/grpc.health.v1.Health/Check", OPEN},
+    {"/grpc.health.v1.Health/List", OPEN},
+    {"/grpc.health.v1.Health/Watch", OPEN},
     {"/moatpb.Inspect/Usage", OPEN},
     {"/v3electionpb.Election/Campaign", OPEN}, /* these make calls of their own, of their caller */
     {"/v3electionpb.Election/Leader", OPEN},

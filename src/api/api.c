@@ -82,6 +82,7 @@ struct api *api_new(const struct api_options *opt)
     repeats_init(&a->failed_logins, a->opt.env, "auth.login_failed");
     list_init(&a->views);
     list_init(&a->range_streams);
+    list_init(&a->health_watches);
     list_init(&a->reads);
     waiting_init(&a->waiting);
     a->overdue.fire = look_for_overdue;
@@ -139,10 +140,16 @@ void api_reply(struct rpc_call *call, const struct wire_message *m, const void *
     rpc_reply(call, &body);
 }
 
+/* As grpc-go has it: in its own words where messages may be several. */
 void api_bad_message(struct rpc_call *call, enum rc rc)
 {
-    rpc_fail(call, GRPC_INTERNAL,
-             "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data",
+    char text[128];
+    snprintf(text, sizeof(text), "grpc: %s: %s",
+             rpc_method_streams(call->method) ? "failed to unmarshal the received message"
+                                              : "error unmarshalling request",
+             rc == RC_INVALID ? "string field contains invalid UTF-8"
+                              : "proto: cannot parse invalid wire-format data");
+    rpc_fail(call, GRPC_INTERNAL, text,
              rc == RC_LIMIT ? "the message is nested too deeply, or has too many parts" : NULL);
 }
 

@@ -313,19 +313,3 @@ void serve_member_promote(void *arg, struct rpc_call *call, struct slice message
     if (api_decode(call, &wire_member_promote_request, message, r))
         api_read_leader(arg, call, promote_now, r);
 }
-
-void serve_health_check(void *arg, struct rpc_call *call, struct slice message)
-{
-    struct api *a = arg;
-    struct pb_health_check_request r;
-    if (!api_decode(call, &wire_health_check_request, message, &r))
-        return;
-    if (r.service.n != 0) {
-        rpc_fail(call, GRPC_NOT_FOUND, "unknown service", NULL);
-        return;
-    }
-    struct pb_health_check_response out = {.status = quorum_is_leader(a->quorum)
-                                                         ? PB_SERVING_STATUS_SERVING
-                                                         : PB_SERVING_STATUS_NOT_SERVING};
-    api_reply(call, &wire_health_check_response, &out);
-}

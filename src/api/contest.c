@@ -54,16 +54,16 @@ void contest_withdraw(struct contest *c)
     errand_send(c->api, c->token, PATH_TXN, &wire_txn_request, &txn);
 }
 
-static void finish(struct contest *c, const char *error)
+static void finish(struct contest *c, const char *error, const char *explain)
 {
     stop_listening(c);
-    c->done(c, error);
+    c->done(c, error, explain);
 }
 
-static void fail(struct contest *c, const char *error)
+static void fail(struct contest *c, const char *error, const char *explain)
 {
     contest_withdraw(c);
-    finish(c, error);
+    finish(c, error, explain);
 }
 
 static void on_answer(struct errand *e, const struct errand_answer *answer)
@@ -72,7 +72,7 @@ static void on_answer(struct errand *e, const struct errand_answer *answer)
     if (answer->code == GRPC_OK)
         c->step(c, answer->message);
     else
-        fail(c, answer->text);
+        fail(c, answer->text, answer->explain);
 }
 
 static const char *lost_text(const struct contest *c)
@@ -87,7 +87,7 @@ static bool decode(struct contest *c, const struct wire_message *m, struct slice
     if (wire_decode(m, in, a, out) == RC_OK)
         return true;
     arena_fini(a);
-    fail(c, etcd_error_text(ETCD_CORRUPT));
+    fail(c, etcd_error_text(ETCD_CORRUPT), NULL);
     return false;
 }
 
@@ -110,7 +110,7 @@ static void own_changed(struct listener *l, const struct change *change)
     if (!change->deleted)
         return;
     errand_cancel(&c->errand);
-    finish(c, lost_text(c));
+    finish(c, lost_text(c), NULL);
 }
 
 static void own_seen(struct contest *c, struct slice message)
@@ -122,7 +122,7 @@ static void own_seen(struct contest *c, struct slice message)
     bool there = r.kvs_n == 1 && r.kvs[0].create_revision == c->revision;
     c->checked = *r.header;
     arena_fini(&a);
-    finish(c, there ? NULL : lost_text(c));
+    finish(c, there ? NULL : lost_text(c), NULL);
 }
 
 static void look_at_own(struct contest *c)
@@ -176,7 +176,7 @@ static void proclaimed(struct contest *c, struct slice message)
     if (ours)
         look_before(c);
     else
-        finish(c, etcd_error_text(ETCD_ELECTION_NOT_LEADER));
+        finish(c, etcd_error_text(ETCD_ELECTION_NOT_LEADER), NULL);
 }
 
 static void proclaim(struct contest *c)
@@ -214,7 +214,7 @@ static void joined(struct contest *c, struct slice message)
     if (c->proclaim && other_value)
         proclaim(c);
     else if (won)
-        finish(c, NULL);
+        finish(c, NULL, NULL);
     else
         look_before(c);
 }

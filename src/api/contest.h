@@ -19,8 +19,9 @@ struct contest {
     struct slice value;
     int64_t lease;
     bool proclaim; /* the key's value is to be ours, also when the session has the key already */
-    /* Once, never within contest_begin's own errands after contest_end: error NULL: won. */
-    void (*done)(struct contest *c, const char *error);
+    /* Once, never within contest_begin's own errands after contest_end: error NULL: won.
+     * explain may be NULL. */
+    void (*done)(struct contest *c, const char *error, const char *explain);
 
     /* The outcome. */
     struct buf key;

@@ -15,12 +15,12 @@ struct campaign {
     struct rpc_call *call;
 };
 
-static void campaign_done(struct contest *c, const char *error)
+static void campaign_done(struct contest *c, const char *error, const char *explain)
 {
     struct campaign *p = CONTAINER_OF(c, struct campaign, contest);
     struct rpc_call *call = p->call;
     if (error) {
-        lock_refuse(call, error);
+        lock_refuse(call, error, explain);
     } else {
         struct pb_leader_key leader = {
             .name = c->name, .key = buf_slice(&c->key), .rev = c->revision, .lease = c->lease};
@@ -58,7 +58,7 @@ static void campaign_closed(void *arg, struct rpc_call *call)
     free(p);
 }
 
-const struct rpc_stream_ops campaign_ops = {.closed = campaign_closed};
+const struct rpc_stream_ops campaign_ops = {.closed = campaign_closed, .unary = true};
 
 /* ---- Proclaim, resign, leader: one call, after a lease for a session that has none ---- */
 
@@ -98,7 +98,7 @@ static bool answered(const struct asking *k, const struct errand_answer *answer,
 {
     if (answer->code == GRPC_OK)
         return api_decode(k->call, m, answer->message, out);
-    lock_refuse(k->call, answer->text);
+    lock_refuse(k->call, answer->text, answer->explain);
     return false;
 }
 
@@ -112,7 +112,7 @@ static void proclaimed(struct errand *e, const struct errand_answer *answer)
     if (r.succeeded)
         api_reply(k->call, &wire_proclaim_response, &out);
     else
-        lock_refuse(k->call, etcd_error_text(ETCD_ELECTION_NOT_LEADER));
+        lock_refuse(k->call, etcd_error_text(ETCD_ELECTION_NOT_LEADER), NULL);
 }
 
 static void proclaim(struct asking *k)
@@ -142,7 +142,7 @@ void serve_proclaim(void *arg, struct rpc_call *call, struct slice message)
     if (!api_decode(call, &wire_proclaim_request, message, &k->proclaim))
         return;
     if (!k->proclaim.leader)
-        lock_refuse(call, etcd_error_text(ETCD_ELECTION_LEADER_MISSING));
+        lock_refuse(call, etcd_error_text(ETCD_ELECTION_LEADER_MISSING), NULL);
     else if (k->proclaim.leader->lease != 0)
         proclaim(k);
     else
@@ -166,7 +166,7 @@ void serve_resign(void *arg, struct rpc_call *call, struct slice message)
     if (!api_decode(call, &wire_resign_request, message, &r))
         return;
     if (!r.leader) {
-        lock_refuse(call, etcd_error_text(ETCD_ELECTION_LEADER_MISSING));
+        lock_refuse(call, etcd_error_text(ETCD_ELECTION_LEADER_MISSING), NULL);
         return;
     }
     struct pb_delete_range_request remove = {.key = r.leader->key};
@@ -181,7 +181,7 @@ static void leader_seen(struct errand *e, const struct errand_answer *answer)
     if (!answered(k, answer, &wire_range_response, &r))
         return;
     if (r.kvs_n == 0) {
-        lock_refuse(k->call, etcd_error_text(ETCD_ELECTION_NO_LEADER));
+        lock_refuse(k->call, etcd_error_text(ETCD_ELECTION_NO_LEADER), NULL);
         return;
     }
     const struct pb_leader_response out = {.header = r.header, .kv = &r.kvs[0]};

@@ -6,11 +6,15 @@
 
 #include <stdlib.h>
 
-static void finish(struct errand *e, enum grpc_code code, const char *text, struct slice message)
+static void finish(struct errand *e, const struct errand_answer *answer)
 {
-    const struct errand_answer answer = {code, text, message};
     e->call = NULL;
-    e->done(e, &answer);
+    e->done(e, answer);
+}
+
+static void succeed(struct errand *e, struct slice message)
+{
+    finish(e, &(struct errand_answer){.code = GRPC_OK, .text = "", .message = message});
 }
 
 static void on_message(void *carrier, struct buf *body, bool last)
@@ -18,8 +22,13 @@ static void on_message(void *carrier, struct buf *body, bool last)
     struct buf taken = *body;
     must(last);
     *body = (struct buf){0};
-    finish(carrier, GRPC_OK, "", slice_skip(buf_slice(&taken), RPC_FRAME_LEN));
+    succeed(carrier, slice_skip(buf_slice(&taken), RPC_FRAME_LEN));
     buf_fini(&taken);
+}
+
+static void on_end(void *carrier, enum grpc_code code, const char *text, const char *explain)
+{
+    finish(carrier, &(struct errand_answer){.code = code, .text = text, .explain = explain});
 }
 
 /* A large answer is collected: what is asked for here is a pair or two. */
@@ -32,16 +41,10 @@ static void on_source(void *carrier, struct http_source *src, uint64_t len, bool
         pulled = src->ops->pull(src, &whole, (size_t)len - whole.n);
     src->ops->release(src);
     if (whole.n == len)
-        finish(carrier, GRPC_OK, "", buf_slice(&whole));
+        succeed(carrier, buf_slice(&whole));
     else
-        finish(carrier, GRPC_DATA_LOSS, etcd_error_text(ETCD_CORRUPT), (struct slice){0});
+        on_end(carrier, GRPC_DATA_LOSS, etcd_error_text(ETCD_CORRUPT), NULL);
     buf_fini(&whole);
-}
-
-static void on_end(void *carrier, enum grpc_code code, const char *text, const char *explain)
-{
-    (void)explain;
-    finish(carrier, code, text, (struct slice){0});
 }
 
 static const struct rpc_carrier_ops carrier_ops = {

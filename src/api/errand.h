@@ -12,6 +12,7 @@
 struct errand_answer {
     enum grpc_code code;
     const char *text;     /* of a refusal, valid for the call */
+    const char *explain;  /* likewise, or NULL */
     struct slice message; /* when code is GRPC_OK; likewise */
 };
 

@@ -40,6 +40,7 @@ struct api {
     uint64_t next_id; /* of entries */
     size_t lazy_ranges;
     struct list range_streams;
+    struct list health_watches;     /* of gRPC's health service */
     size_t pool_jobs;               /* of auth.c, on their way, … */
     struct turns passwords;         /* … those that wait for the pool, … */
     unsigned passwords_now;         /* … and that it hashes */
@@ -126,7 +127,7 @@ void api_read_leader(struct api *a, struct rpc_call *call,
                      void *request);
 
 /* Refuse as the Lock and Election services do. */
-void lock_refuse(struct rpc_call *call, const char *text);
+void lock_refuse(struct rpc_call *call, const char *text, const char *explain);
 
 /* Tell consensus who votes, if entries have changed it. */
 void api_follow_members(struct api *a);
@@ -198,6 +199,10 @@ void serve_member_list(void *arg, struct rpc_call *call, struct slice message);
 void serve_top(void *arg, struct rpc_call *call, struct slice message);
 void serve_usage(void *arg, struct rpc_call *call, struct slice message);
 void serve_health_check(void *arg, struct rpc_call *call, struct slice message);
+void serve_health_list(void *arg, struct rpc_call *call, struct slice message);
+void serve_health_watch(void *arg, struct rpc_call *call, struct slice message);
+extern const struct rpc_stream_ops health_watch_ops;
+void health_turn(struct api *a); /* tell those who watch it of a change */
 
 extern const struct rpc_method api_methods[];
 extern const size_t api_method_count;

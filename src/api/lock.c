@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 /* etcd's handlers give the embedded client's errors on as they are, which gRPC calls Unknown. */
-void lock_refuse(struct rpc_call *call, const char *text)
+void lock_refuse(struct rpc_call *call, const char *text, const char *explain)
 {
-    rpc_fail(call, GRPC_UNKNOWN, text, NULL);
+    rpc_fail(call, GRPC_UNKNOWN, text, explain);
 }
 
 struct locking {
@@ -23,12 +23,12 @@ static void forget(struct locking *l)
     free(l);
 }
 
-static void lock_done(struct contest *c, const char *error)
+static void lock_done(struct contest *c, const char *error, const char *explain)
 {
     struct locking *l = CONTAINER_OF(c, struct locking, contest);
     struct rpc_call *call = l->call;
     if (error) {
-        lock_refuse(call, error);
+        lock_refuse(call, error, explain);
     } else {
         const struct pb_lock_response out = {.header = &c->checked, .key = buf_slice(&c->key)};
         api_reply(call, &wire_lock_response, &out);
@@ -58,7 +58,7 @@ static void lock_closed(void *arg, struct rpc_call *call)
     forget(l);
 }
 
-const struct rpc_stream_ops lock_ops = {.closed = lock_closed};
+const struct rpc_stream_ops lock_ops = {.closed = lock_closed, .unary = true};
 
 /* ---- Unlock ---- */
 
@@ -73,7 +73,7 @@ static void unlocked(struct errand *e, const struct errand_answer *answer)
     struct rpc_call *call = u->call;
     struct pb_delete_range_response r;
     if (answer->code != GRPC_OK) {
-        lock_refuse(call, answer->text);
+        lock_refuse(call, answer->text, answer->explain);
     } else if (api_decode(call, &wire_delete_range_response, answer->message, &r)) {
         const struct pb_unlock_response out = {.header = r.header};
         api_reply(call, &wire_unlock_response, &out);

@@ -47,6 +47,8 @@ const struct rpc_method api_methods[] = {
     {"/etcdserverpb.Maintenance/Status", serve_status},
     {"/etcdserverpb.Watch/Watch", NULL, &watch_ops},
     {"/grpc.health.v1.Health/Check", serve_health_check},
+    {"/grpc.health.v1.Health/List", serve_health_list},
+    {"/grpc.health.v1.Health/Watch", serve_health_watch, &health_watch_ops},
     {"/moatpb.Inspect/Top", serve_top},
     {"/moatpb.Inspect/Usage", serve_usage},
     {"/v3electionpb.Election/Campaign", serve_campaign, &campaign_ops},

@@ -281,6 +281,7 @@ static void settle_own(struct write *w, bool applied)
 
 void api_turn(struct api *a)
 {
+    health_turn(a);
     for (struct waiter *next;
          quorum_is_leader(a->quorum) && (next = waiting_next(&a->waiting, load_of(a)));) {
         struct write *w = CONTAINER_OF(next, struct write, waiter);

@@ -102,6 +102,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         call->status_set = true;
     } else if (name_is(name, name_n, "grpc-message")) {
         client_status_message(&call->status, value);
+    } else if (name_is(name, name_n, "moat-explain")) {
+        client_status_explain(&call->status, value);
     }
     return 0;
 }

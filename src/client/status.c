@@ -8,6 +8,7 @@
 void client_status_fini(struct client_status *s)
 {
     buf_fini(&s->text);
+    buf_fini(&s->explain);
     *s = (struct client_status){0};
 }
 
@@ -20,6 +21,7 @@ void client_status_set(struct client_status *s, enum grpc_code code, const char 
     va_end(args);
     s->code = code;
     buf_clear(&s->text);
+    buf_clear(&s->explain);
     buf_append_str(&s->text, text);
 }
 
@@ -27,7 +29,9 @@ void client_status_copy(struct client_status *to, const struct client_status *fr
 {
     to->code = from->code;
     buf_clear(&to->text);
+    buf_clear(&to->explain);
     buf_append_slice(&to->text, buf_slice(&from->text));
+    buf_append_slice(&to->explain, buf_slice(&from->explain));
 }
 
 static int hex_digit(uint8_t c)
@@ -38,9 +42,9 @@ static int hex_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-void client_status_message(struct client_status *s, struct slice value)
+static void decode(struct slice value, struct buf *out)
 {
-    buf_clear(&s->text);
+    buf_clear(out);
     for (size_t i = 0; i < value.n; i++) {
         bool escaped = value.p[i] == '%' && i + 2 < value.n && hex_digit(value.p[i + 1]) >= 0 &&
                        hex_digit(value.p[i + 2]) >= 0;
@@ -49,8 +53,18 @@ void client_status_message(struct client_status *s, struct slice value)
             c = (uint8_t)(hex_digit(value.p[i + 1]) << 4 | hex_digit(value.p[i + 2]));
             i += 2;
         }
-        buf_append_u8(&s->text, c);
+        buf_append_u8(out, c);
     }
+}
+
+void client_status_message(struct client_status *s, struct slice value)
+{
+    decode(value, &s->text);
+}
+
+void client_status_explain(struct client_status *s, struct slice value)
+{
+    decode(value, &s->explain);
 }
 
 bool client_status_is(const struct client_status *s, enum etcd_error e)

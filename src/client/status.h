@@ -10,7 +10,8 @@
 
 struct client_status {
     enum grpc_code code;
-    struct buf text; /* grpc-message, decoded */
+    struct buf text;    /* grpc-message, decoded */
+    struct buf explain; /* moat-explain, decoded: a moat server's words for people, or empty */
 };
 
 void client_status_fini(struct client_status *s);
@@ -19,8 +20,9 @@ void client_status_set(struct client_status *s, enum grpc_code code, const char 
     PRINTF(3, 4);
 void client_status_copy(struct client_status *to, const struct client_status *from);
 
-/* Take grpc-message in: %XX are bytes (gRPC's PROTOCOL-HTTP2, Status-Message). */
+/* Take in what follows: %XX are bytes (gRPC's PROTOCOL-HTTP2, Status-Message). */
 void client_status_message(struct client_status *s, struct slice value);
+void client_status_explain(struct client_status *s, struct slice value);
 
 /* Whether it is this error of etcd's. */
 bool client_status_is(const struct client_status *s, enum etcd_error e);

@@ -241,6 +241,14 @@ enum rc ctl_try(struct ctl *ctl, enum client_method m, const void *request, void
                         &ctl->arena, response, &ctl->status);
 }
 
+/* What a moat server has to say beside etcd's text. Under etcdctl's name only what that says. */
+static void explain(const struct ctl *ctl)
+{
+    struct slice why = buf_slice(&ctl->status.explain);
+    if (why.n > 0 && strcmp(ctl->program, "etcdctl") != 0)
+        fprintf(stderr, "moat: %.*s\n", (int)why.n, (const char *)why.p);
+}
+
 int ctl_call_failed(struct ctl *ctl, int code, const char *around)
 {
     struct buf text = {0};
@@ -252,6 +260,7 @@ int ctl_call_failed(struct ctl *ctl, int code, const char *around)
     else
         ctl_fail(code, "%.*s", (int)text.n, (const char *)text.p);
     buf_fini(&text);
+    explain(ctl);
     return code;
 }
 

@@ -1,7 +1,8 @@
 /* ctl - `moat ctl`, and moat under the name etcdctl: etcdctl's commands for API 3.
  *
  * What it prints to standard output, its exit codes and its "Error: …" lines are those of
- * etcdctl 3.7, so that scripts need not know the difference (docs/ARCHITECTURE.md, moat ctl). */
+ * etcdctl 3.7, so that scripts need not know the difference (docs/ARCHITECTURE.md, moat ctl). Only
+ * as `moat ctl` it also says, in a line behind such an error, what a moat server explains. */
 #ifndef MOAT_CTL_CTL_H
 #define MOAT_CTL_CTL_H
 

@@ -157,49 +157,6 @@ static void size_walk(struct kv_range *r, int64_t at, int64_t limit)
     scan_end(&s);
 }
 
-static int by_number(const void *a, const void *b)
-{
-    const struct range_pick *x = a;
-    const struct range_pick *y = b;
-    return (x->number > y->number) - (x->number < y->number);
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    const struct range_pick *x = a;
-    const struct range_pick *y = b;
-    return slice_cmp(x->bytes, y->bytes);
-}
-
-/* Stable, as etcd's order among equals is the keys' for any answer small enough to compare: a merge
- * sort from runs of one, either way round without turning equals about. */
-static void sort_picks(struct range_pick *v, size_t n, int (*cmp)(const void *, const void *),
-                       bool descend)
-{
-    struct range_pick *from = v;
-    struct range_pick *spare = mem_calloc(n, sizeof(*v));
-    struct range_pick *to = spare;
-    for (size_t run = 1; run < n; run *= 2) {
-        for (size_t lo = 0; lo < n; lo += 2 * run) {
-            size_t mid = lo + run < n ? lo + run : n;
-            size_t hi = lo + 2 * run < n ? lo + 2 * run : n;
-            size_t a = lo;
-            size_t b = mid;
-            for (size_t k = lo; k < hi; k++) {
-                int c = a < mid && b < hi ? cmp(&from[a], &from[b]) : 0;
-                bool left = b >= hi || (a < mid && (descend ? c >= 0 : c <= 0));
-                to[k] = left ? from[a++] : from[b++];
-            }
-        }
-        struct range_pick *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != v)
-        memcpy(v, from, n * sizeof(*v));
-    free(spare);
-}
-
 static int64_t sort_number(int32_t target, const struct index_hit *hit)
 {
     switch (target) {
@@ -220,37 +177,37 @@ static uint64_t collect_max(const struct kv_range *r, const struct pb_range_requ
     return cut ? (uint64_t)req->limit + 1 : 0;
 }
 
+static enum rc find_value(struct kv *kv, struct revision rev, struct slice *value)
+{
+    struct slice encoded;
+    struct pb_key_value pair;
+    enum rc rc = kv_get_revision(kv, rev, &encoded);
+    if (rc == RC_OK)
+        rc = codec_key_value_parse(encoded, &pair);
+    if (rc == RC_OK)
+        *value = pair.value;
+    return rc;
+}
+
 /* Collect what is selected, with what it is sorted by. RC_CORRUPT when a value cannot be read. */
 static enum rc collect(struct kv_range *r, int64_t at, const struct pb_range_request *req,
-                       size_t *n)
+                       struct picks *picks)
 {
     int32_t target = req->sort_target;
     uint64_t max = collect_max(r, req);
     struct scan s;
     struct index_hit hit;
-    size_t cap = 0;
     enum rc rc = RC_OK;
     scan_begin(&s, r, at);
-    while (rc == RC_OK && (max == 0 || *n < max) && scan_next(&s, r, at, &hit)) {
-        if (*n == cap) {
-            cap = cap ? cap * 2 : 16;
-            r->picks = mem_realloc(r->picks, cap * sizeof(*r->picks));
-        }
-        struct range_pick *p = &r->picks[(*n)++];
-        *p = (struct range_pick){.rev = hit.mod, .size = hit.size};
-        if (target == PB_SORT_TARGET_KEY) {
-            p->bytes = hit.key;
-        } else if (target == PB_SORT_TARGET_VALUE) {
-            struct slice encoded;
-            struct pb_key_value pair;
-            rc = kv_get_revision(r->kv, hit.mod, &encoded);
-            if (rc == RC_OK)
-                rc = codec_key_value_parse(encoded, &pair);
-            if (rc == RC_OK)
-                p->bytes = pair.value;
-        } else {
-            p->number = sort_number(target, &hit);
-        }
+    while (rc == RC_OK && (max == 0 || picks->seen < max) && scan_next(&s, r, at, &hit)) {
+        struct range_pick pick = {.rev = hit.mod, .size = hit.size};
+        if (target == PB_SORT_TARGET_KEY)
+            pick.bytes = hit.key;
+        else if (target == PB_SORT_TARGET_VALUE)
+            rc = find_value(r->kv, hit.mod, &pick.bytes);
+        else
+            pick.number = sort_number(target, &hit);
+        picks_add(picks, &pick);
     }
     scan_end(&s);
     return rc;
@@ -274,12 +231,11 @@ static enum rc build_bare(struct kv_range *r, struct revision rev)
     return RC_OK;
 }
 
-static enum rc size_picks(struct kv_range *r, size_t n, int64_t limit)
+static enum rc size_picks(struct kv_range *r)
 {
     enum rc rc = RC_OK;
-    r->more = limit > 0 && n > (uint64_t)limit;
-    r->left = r->more ? (uint64_t)limit : n;
-    for (size_t i = 0; i < r->left && rc == RC_OK; i++) {
+    r->left = r->pick_n;
+    for (size_t i = 0; i < r->pick_n && rc == RC_OK; i++) {
         size_t len = r->picks[i].size;
         if (r->keys_only) {
             rc = build_bare(r, r->picks[i].rev);
@@ -290,23 +246,41 @@ static enum rc size_picks(struct kv_range *r, size_t n, int64_t limit)
     return rc;
 }
 
+/* The last keys of a span of the present: the index tells where they begin. */
+static void narrow_to_last(struct kv_range *r, const struct pb_range_request *req, int64_t at)
+{
+    struct index_hit first;
+    uint64_t n;
+    if (req->sort_target != PB_SORT_TARGET_KEY || req->limit <= 0 || r->point || at != INDEX_NOW ||
+        has_filters(r))
+        return;
+    n = index_count(r->kv->index, &r->range, at, NULL);
+    r->more = n > (uint64_t)req->limit;
+    if (!r->more)
+        return;
+    enum rc rc = index_nth(r->kv->index, &r->range, n - (uint64_t)req->limit, &first);
+    must(rc == RC_OK);
+    r->range.from = first.key;
+}
+
 static enum rc size_sorted(struct kv_range *r, const struct pb_range_request *req, int64_t at)
 {
-    size_t n = 0;
-    enum rc rc = collect(r, at, req, &n);
-    if (rc != RC_OK)
-        return rc;
-    bool number =
-        req->sort_target != PB_SORT_TARGET_KEY && req->sort_target != PB_SORT_TARGET_VALUE;
-    if (n > 1)
-        sort_picks(r->picks, n, number ? by_number : by_bytes,
-                   req->sort_order == PB_SORT_ORDER_DESCEND);
-    r->keep_lease = req->sort_target == PB_SORT_TARGET_VALUE;
-    rc = size_picks(r, n, req->limit);
-    r->pick_n = r->left;
-    if (r->left > 0 && r->left < n) /* what is beyond the limit is not kept */
-        r->picks = mem_realloc(r->picks, r->left * sizeof(*r->picks));
-    return rc;
+    int32_t target = req->sort_target;
+    struct picks picks = {.want = req->limit > 0 ? (uint64_t)req->limit : 0,
+                          .by_bytes =
+                              target == PB_SORT_TARGET_KEY || target == PB_SORT_TARGET_VALUE,
+                          .descend = req->sort_order == PB_SORT_ORDER_DESCEND};
+    struct index_range whole = r->range;
+    narrow_to_last(r, req, at);
+    enum rc rc = collect(r, at, req, &picks);
+    r->range = whole;
+    if (rc == RC_OK)
+        picks_finish(&picks);
+    r->picks = picks.v;
+    r->pick_n = picks.n;
+    r->more = r->more || picks.seen > picks.n;
+    r->keep_lease = target == PB_SORT_TARGET_VALUE;
+    return rc == RC_OK ? size_picks(r) : rc;
 }
 
 static enum rc size_pairs(struct kv_range *r, const struct pb_range_request *req, int64_t at)

@@ -9,14 +9,7 @@
 #define MOAT_KV_RANGE_H
 
 #include "kv/kv.h"
-
-/* A selected revision, where the answer's order is not the index's. */
-struct range_pick {
-    struct revision rev;
-    uint32_t size;      /* what it takes in the answer, its prefix included */
-    int64_t number;     /* what it is sorted by, if a number … */
-    struct slice bytes; /* … or the value or key; valid during kv_range_open only */
-};
+#include "kv/picks.h"
 
 /* Pairs are looked up some way ahead of the one being read: the waits for memory overlap. */
 #define RANGE_AHEAD 16

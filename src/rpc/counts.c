@@ -96,7 +96,9 @@ size_t rpc_server_calls_of(const struct rpc_server *s, struct slice path)
 static void labels_of(const struct rpc_method *m, char *out, size_t cap)
 {
     const char *slash = strrchr(m->path, '/');
-    const char *type = !m->serve ? "bidi_stream" : m->stream ? "server_stream" : "unary";
+    const char *type = !m->serve               ? "bidi_stream"
+                       : rpc_method_streams(m) ? "server_stream"
+                                               : "unary";
     snprintf(out, cap, "grpc_method=\"%s\",grpc_service=\"%.*s\",grpc_type=\"%s\"", slash + 1,
              (int)(slash - m->path - 1), m->path + 1, type);
 }

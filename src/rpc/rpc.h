@@ -87,6 +87,7 @@ struct rpc_stream_ops {
      * nothing may be done with it any more. Not called after rpc_end and rpc_fail. */
     void (*closed)(void *arg, struct rpc_call *call);
     bool urgent; /* its bytes go out ahead of others' (HTTP_CLASS_URGENT) */
+    bool unary;  /* there is one answer, and closed is told who did not wait for it */
 };
 
 struct rpc_method {
@@ -94,9 +95,15 @@ struct rpc_method {
     /* The whole message has arrived. Answer the call once, now or later. NULL: the client sends
      * several, see stream. */
     void (*serve)(void *arg, struct rpc_call *call, struct slice message);
-    const struct rpc_stream_ops *stream; /* NULL: there is one answer */
+    const struct rpc_stream_ops *stream; /* may be NULL where there is one answer */
     bool secret;                         /* its request is wiped when the call is over */
 };
+
+/* What gRPC calls a streaming method: messages may be several, one way or the other. */
+static inline bool rpc_method_streams(const struct rpc_method *m)
+{
+    return m->stream && !m->stream->unary;
+}
 
 /* Answer with a message. A body begins with RPC_FRAME_LEN bytes for the frame (rpc_body_begin); it
  * is taken over and emptied. The call is gone after. */

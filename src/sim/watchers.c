@@ -142,7 +142,7 @@ static const char *judge_batch(struct sim_watcher *s, const struct batch *b, str
     for (size_t i = 0; i < r.events_n; i++) {
         const struct pb_event *e = &r.events[i];
         if (e->kv->mod_revision < last)
-            return "a watch goes back in time";
+            return "a watch goes back in time"; /* etcd#15271 */
         last = e->kv->mod_revision;
         for (size_t j = 0; j < i; j++)
             if (r.events[j].kv->mod_revision == last && slice_eq(r.events[j].kv->key, e->kv->key))

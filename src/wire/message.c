@@ -235,7 +235,7 @@ static enum rc decode(struct decoder *d, const struct wire_message *m, struct sl
         if (!f)
             continue;
         if (f->kind == WIRE_STRING && !utf8_valid(item.bytes))
-            return RC_MALFORMED;
+            return RC_INVALID;
         if (f->kind == WIRE_MESSAGE)
             rc = decode_message(d, f, item.bytes, depth_left - 1, value_place(m, f, out));
         else if (!is_scalar(f))

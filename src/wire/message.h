@@ -16,7 +16,9 @@
 #include "base/rc.h"
 #include "base/slice.h"
 
-#define WIRE_DEPTH_MAX 100 /* nested messages, as protobuf's own libraries allow */
+/* Nested messages. A transaction within another is two, and etcd allows 128 of them, if each is the
+ * only operation (--max-txn-ops). */
+#define WIRE_DEPTH_MAX 300
 
 /* What wire_decode may take from the arena: more than any message needs, unless it repeats a
  * sub-message over and over to have it merged. An op of two bytes becomes a struct of 40. */
@@ -38,9 +40,9 @@ struct wire_limits {
 const char *wire_name(const struct wire_message *m); /* "etcdserverpb.PutRequest" */
 
 /* Decode in into *out (of m's struct type, which it zeroes first). Pointers lead into in and arena.
- * RC_MALFORMED; RC_LIMIT when nested deeper than WIRE_DEPTH_MAX. Depth is checked before any
- * recursion, and the elements of a repeated field are counted before their array is made. After a
- * failure *out is of no use.
+ * RC_MALFORMED; RC_INVALID for a string that is not UTF-8; RC_LIMIT when nested deeper than
+ * WIRE_DEPTH_MAX. Depth is checked before any recursion, and the elements of a repeated field are
+ * counted before their array is made. After a failure *out is of no use.
  *
  * Judged as by Go's protobuf (etcd 3.5 and later): a string must be UTF-8; a known field with
  * another wire type is unknown; scalars may come packed or not; of a oneof the last member on the

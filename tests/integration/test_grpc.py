@@ -7,6 +7,7 @@ import h2
 import pb
 from harness import Client, LeftOut, check, has, knob, same, test
 
+HEALTH = "/grpc.health.v1.Health/"
 KV = "/etcdserverpb.KV/"
 EQUAL, GREATER, LESS, NOT_EQUAL = range(4)
 VERSION, CREATE, MOD, VALUE = range(4)
@@ -128,6 +129,24 @@ def refusals(scratch):
         same(c.put(b"a").header.revision, 2, "no refusal made a revision")
 
 
+def nested(levels):
+    """A put within so many transactions, the outermost included."""
+    op = {"put": {"key": b"deep"}}
+    for _ in range(levels - 1):
+        op = {"txn": {"success": [op]}}
+    return {"success": [op]}
+
+
+@test("transactions nest 128 deep, as in etcd: each counts as one of --max-txn-ops")
+def nesting(scratch):
+    with serve(scratch).client() as c:
+        too_many = ("INVALID_ARGUMENT", "etcdserver: too many operations in txn request")
+        same(c.refused(c.txn, **nested(129)), too_many)
+        reply = c.txn(**nested(128))
+        same((reply.succeeded, reply.header.revision), (True, 2))
+        same(c.range(b"deep").count, 1)
+
+
 @test("unknown services, methods and bytes that are no message are refused by name")
 def unknown(scratch):
     with serve(scratch).client() as c:
@@ -141,6 +160,9 @@ def unknown(scratch):
         for method in ("Range", "Put", "DeleteRange", "Txn", "Compact"):
             code, text = c.refused(c.raw, KV + method, b"\x0a\xff\xff")
             same((code, text), ("INTERNAL", garbage), method)
+        user = "/etcdserverpb.Auth/UserGet"
+        garbage = "grpc: error unmarshalling request: string field contains invalid UTF-8"
+        same(c.refused(c.raw, user, b"\x0a\x01\xff"), ("INTERNAL", garbage), "not UTF-8")
         code, text = c.refused(c.raw, KV + "Put", b"x", compression=c.grpc.Compression.Gzip)
         same(code, "UNIMPLEMENTED")
         has(text, "grpc: Decompressor is not installed for grpc-encoding")
@@ -150,9 +172,14 @@ def unknown(scratch):
 @test("the gRPC health service answers")
 def health_service(scratch):
     with serve(scratch).client() as c:
-        path = "/grpc.health.v1.Health/Check"
+        path = HEALTH + "Check"
         same(c.call(path).status, 1, "SERVING")
         same(c.refused(c.call, path, service="nope"), ("NOT_FOUND", "unknown service"))
+        same(c.channel.unary_unary(HEALTH + "List")(b"", timeout=20), b"\n\4\x12\2\x08\1")
+        for message, status in ((b"", b"\x08\1"), (b"\n\4nope", b"\x08\3")):
+            watch = c.channel.unary_stream(HEALTH + "Watch")(message, timeout=20)
+            same(next(watch), status, message)
+            watch.cancel()
 
 
 @test("a deadline ends a call on time, and a cancelled one leaves nothing behind")

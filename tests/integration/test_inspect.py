@@ -48,9 +48,10 @@ def text(field):
 
 
 def refused(address, *words):
+    """The lines of a refusal: the error, and what explains it."""
     status, out, err = ctl(address, *words)
     same((status, out), (1, b""), words)
-    return err.decode().strip()
+    return err.decode().splitlines()
 
 
 def fill(client):
@@ -128,6 +129,28 @@ def top(scratch):
             check(part in out, f"{part!r} is not in", out)
 
 
+@test("moat ctl prints what moat-explain says; under the name etcdctl it keeps to etcd's line")
+def explained(scratch):
+    server = scratch.server("--quota-backend-bytes", "4000000")
+    server.start()
+    with server.client() as client:
+        refusal = None
+        while not refusal:
+            try:
+                client.put(b"/big/%d" % time.monotonic_ns(), b"v" * 100_000)
+            except client.grpc.RpcError as error:
+                refusal = error
+    line = "Error: etcdserver: mvcc: database space exceeded"
+    first, second = refused(server.address, "put", "a", "b")
+    same(first, line)
+    check(second.startswith("moat: the quota (--quota-backend-bytes) is used up: "), second)
+    check("what takes most: directly below /big/ (" in second, second)
+    link = scratch.sub("etcdctl")
+    os.symlink(MOAT, link)
+    found = run([link, "--endpoints", server.address, "put", "a", "b"], env=plain_environment())
+    same(found, (1, b"", line.encode() + b"\n"))
+
+
 @test("with authentication on, du is for readers of the prefix and top for root")
 def permission(scratch):
     server = scratch.server()
@@ -147,12 +170,12 @@ def permission(scratch):
     ann = ["--user", "ann:a"]
     root = ["--user", "root:r"]
     denied = "Error: etcdserver: permission denied"
-    same(refused(at, "du"), "Error: etcdserver: user name is empty")
-    same(refused(at, "top"), "Error: etcdserver: user name is empty")
+    same(refused(at, "du")[0], "Error: etcdserver: user name is empty")
+    same(refused(at, "top")[0], "Error: etcdserver: user name is empty")
     same(told(at, "du", "/registry/pods/", *ann)["total"]["keys"], 50)
-    same(refused(at, "du", *ann), denied)
-    same(refused(at, "du", "/registry/pods", *ann), denied)
-    same(refused(at, "top", *ann), denied)
+    same(refused(at, "du", *ann)[0], denied)
+    same(refused(at, "du", "/registry/pods", *ann)[0], denied)
+    same(refused(at, "top", *ann)[0], denied)
     same(told(at, "du", *root)["total"]["keys"], 52)
     check("changes within" in good(at, "top", *root))
 
@@ -210,5 +233,5 @@ def not_moat(scratch):
     etcd.start()
     for words in (["du"], ["du", "/a", "-w", "json"], ["top"], ["top", "--watch"]):
         said = refused(etcd.url, *words)
-        check(said.startswith("Error: the server is not moat"), said)
-        same(len(said.splitlines()), 1, said)
+        check(said[0].startswith("Error: the server is not moat"), said)
+        same(len(said), 1, said)

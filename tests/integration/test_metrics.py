@@ -134,6 +134,13 @@ def counters(scratch):
     same(grown(f'grpc_server_handled_total{{grpc_code="OK",grpc_method="Put",{labels}}}'), 10)
     name = f'grpc_server_handled_total{{grpc_code="InvalidArgument",grpc_method="Range",{labels}}}'
     same(grown(name), 1)
+    for method, kind in (
+        ('grpc_method="Lock",grpc_service="v3lockpb.Lock"', "unary"),
+        ('grpc_method="Campaign",grpc_service="v3electionpb.Election"', "unary"),
+        ('grpc_method="Observe",grpc_service="v3electionpb.Election"', "server_stream"),
+        ('grpc_method="Watch",grpc_service="etcdserverpb.Watch"', "bidi_stream"),
+    ):
+        same(after[f'grpc_server_started_total{{{method},grpc_type="{kind}"}}'], 0)
     same(after['etcd_server_version{server_version="3.7.0"}'], 1)
     age = time.time() - after["process_start_time_seconds"]
     check(-2 < age < 120, f"the process is {age} s old")

@@ -287,7 +287,11 @@ def half_closed(scratch):
             stream.create(b"a")
             stream.requests.put(b"\xff\xff\xff")
             same(stream.raw(), None)
-            same(stream.error.code().name, "INTERNAL")
+            garbage = "proto: cannot parse invalid wire-format data"
+            same(
+                (stream.error.code().name, stream.error.details()),
+                ("INTERNAL", "grpc: failed to unmarshal the received message: " + garbage),
+            )
         same(c.put(b"a").header.revision, 3)
 
 

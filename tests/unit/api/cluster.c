@@ -1,4 +1,5 @@
 /* Status, member list and health say what is so; members change as in etcd. */
+#include "api/inner.h"
 #include "lab.h"
 
 #include <setjmp.h>
@@ -273,6 +274,39 @@ static void health_follows_the_lead(void **state)
     lab_close(&l);
 }
 
+/* Told at once, and once for each change. A service that there is not never changes. */
+static void who_watches_health_is_told_of_changes(void **state)
+{
+    (void)state;
+    static const char path[] = "/grpc.health.v1.Health/Watch";
+    struct lab l;
+    struct lab leaderless;
+    struct pb_health_check_request ask = {0};
+    size_t at = 0;
+    size_t none_at = 0;
+    lab_open(&l, NULL);
+    lab_open(&leaderless, &(struct lab_options){.members = 3});
+    struct caller_reply *whole = lab_call(&l, path, &wire_health_check_request, &ask);
+    assert_true(slice_eq(caller_next(whole, &at), SLICE_LIT("\x08\1")));
+    ask.service = SLICE_LIT("other");
+    struct caller_reply *none = lab_call(&l, path, &wire_health_check_request, &ask);
+    assert_true(slice_eq(caller_next(none, &none_at), SLICE_LIT("\x08\3")));
+    l.api->quorum = leaderless.quorum;
+    lab_run(&l);
+    lab_run(&l);
+    assert_true(slice_eq(caller_next(whole, &at), SLICE_LIT("\x08\2")));
+    l.api->quorum = l.quorum;
+    lab_run(&l);
+    assert_true(slice_eq(caller_next(whole, &at), SLICE_LIT("\x08\1")));
+    lab_run(&l);
+    assert_null(caller_next(whole, &at).p);
+    assert_null(caller_next(none, &none_at).p);
+    caller_cancel(&l.caller, whole);
+    caller_cancel(&l.caller, none);
+    lab_close(&leaderless);
+    lab_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_second_voter_costs_the_majority),
         cmocka_unit_test(strictly_no_third_is_added_or_first_removed),
         cmocka_unit_test(health_follows_the_lead),
+        cmocka_unit_test(who_watches_health_is_told_of_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,6 +176,9 @@ static void what_cannot_be_read_is_refused(void **state)
                        "grpc: error unmarshalling request: proto: cannot parse invalid wire-format "
                        "data");
     }
+    caller_refused(caller_call(&l.caller, "/etcdserverpb.Auth/UserGet", SLICE_LIT("\x0a\1\xff")),
+                   GRPC_INTERNAL,
+                   "grpc: error unmarshalling request: string field contains invalid UTF-8");
     assert_int_equal(api_open_calls(l.api), 0);
     lab_close(&l);
 }

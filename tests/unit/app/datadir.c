@@ -63,7 +63,7 @@ static void expect_private(struct bench *b, const char *below)
     struct stat st;
     assert_int_equal(stat(at(b, below), &st), 0);
     assert_true(S_ISDIR(st.st_mode));
-    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(st.st_mode & 0777, 0700); /* CVE-2020-15113 */
 }
 
 static void what_is_missing_is_made(void **state)

@@ -42,6 +42,11 @@ static void messages_are_percent_decoded(void **state)
     AUTO(client_status_fini) struct client_status s = {0};
     client_status_message(&s, SLICE_LIT("a%20b%C3%a9%25%zz%4"));
     assert_true(slice_eq(buf_slice(&s.text), SLICE_LIT("a b\xc3\xa9%%zz%4")));
+    client_status_explain(&s, SLICE_LIT("w%68y"));
+    assert_true(slice_eq(buf_slice(&s.explain), SLICE_LIT("why")));
+    assert_int_equal(s.text.n, 11);
+    client_status_set(&s, GRPC_ABORTED, "another");
+    assert_int_equal(s.explain.n, 0);
 }
 
 static void a_copy_is_its_own(void **state)

@@ -239,7 +239,8 @@ static void writes_go_on_meanwhile(void **state)
     lab_close(&l);
 }
 
-/* A crash after each batch of a sweep: the next life sweeps from the start, to the same end. */
+/* A crash after each batch of a sweep: the next life sweeps from the start, to the same end, and
+ * its revision is the same (etcd#17780). */
 static void an_interrupted_sweep_is_taken_up_again(void **state)
 {
     (void)state;
@@ -255,7 +256,9 @@ static void an_interrupted_sweep_is_taken_up_again(void **state)
         }
         (void)kv_sweep(l.kv); /* found, and lost */
         AUTO(buf_fini) struct buf before = lab_everything(&l, 2400);
+        int64_t revision = kv_revision(l.kv);
         assert_int_equal(lab_restore(&l), RC_OK);
+        assert_int_equal(kv_revision(l.kv), revision);
         assert_int_equal(kv_compacted(l.kv), 2400);
         assert_int_equal(kv_swept(l.kv, 2400), batches == 3);
         lab_sweep(&l);

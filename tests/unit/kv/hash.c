@@ -70,7 +70,8 @@ static void hashes_are_etcds(void **state)
     assert_hash(&l, -3, 1084519789, -1, -3); /* of nothing */
     assert_refused(&l, 99, ETCD_FUTURE_REV);
     assert_int_equal(kv_compact(l.kv, 3), ETCD_OK);
-    assert_hash(&l, 0, 988126676, 3, 5); /* swept or not */
+    assert_hash(&l, 0, 988126676, 3, 5);    /* swept or not */
+    assert_hash(&l, -1, 1084519789, 3, -1); /* of nothing */
     settle(&l);
     assert_hash(&l, 0, 988126676, 3, 5);
     assert_hash(&l, 3, 1827592406, -1, 3);

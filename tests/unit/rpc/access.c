@@ -16,6 +16,7 @@ static bool is_foreign(size_t hosts, const char *authority)
     return access_foreign_host(&a, &r).p != NULL;
 }
 
+/* CVE-2018-1099 */
 static void test_only_listed_hosts_are_ours(void **state)
 {
     (void)state;
@@ -95,6 +96,7 @@ static bool may_act(size_t origins, const char *origin)
     return access_origin_may_act(&a, &r);
 }
 
+/* CVE-2018-1098 */
 static void test_a_page_of_another_origin_may_do_nothing(void **state)
 {
     (void)state;

@@ -93,6 +93,7 @@ static void trim_keeps_what_it_must(void **state)
     assert_int_equal(rig_count(r, ".seg"), 1);
 }
 
+/* CVE-2020-15106, CVE-2020-15112: what was logged can be read, whatever its size. */
 static void large_entries_get_a_segment_of_their_size(void **state)
 {
     struct rig *r = *state;
