@@ -261,19 +261,31 @@ static int run_defrag(struct utl *u)
     return UTL_EXIT_ERROR;
 }
 
+/* A number of up to three digits; 1000: it is none. */
+static unsigned version_part(const char *text, const char **end)
+{
+    unsigned n = 0;
+    const char *at = text;
+    while (*at >= '0' && *at <= '9' && at - text < 3)
+        n = n * 10 + (unsigned)(*at++ - '0');
+    *end = at;
+    return at > text ? n : 1000;
+}
+
 /* "X.Y", of which etcdutl takes 3.5 and later. */
 static int judge_target(const char *target)
 {
-    unsigned major = 0;
-    unsigned minor = 0;
-    int end = 0;
     const char *dot = strchr(target, '.');
+    const char *end;
     if (!dot || strchr(dot + 1, '.')) {
         fprintf(stderr, "Error: wrong target version format, expected \"X.Y\", got \"%s\"\n",
                 target);
         return UTL_EXIT_BAD_ARGS;
     }
-    if (sscanf(target, "%3u.%3u%n", &major, &minor, &end) != 2 || target[end]) {
+    unsigned major = version_part(target, &end);
+    bool fine = major < 1000 && end == dot;
+    unsigned minor = version_part(dot + 1, &end);
+    if (!fine || minor == 1000 || *end) {
         fprintf(stderr, "Error: failed to parse target version: \"%s\" is no version\n", target);
         return UTL_EXIT_BAD_ARGS;
     }
@@ -298,7 +310,7 @@ static int run_migrate(struct utl *u)
     const char *db = (const char *)path.p;
     enum rc rc = RC_OK;
     if (access(db, R_OK) < 0)
-        rc = err_set(&err, RC_NOT_FOUND, "stat %s: %s", db, strerror(errno));
+        rc = err_set(&err, RC_NOT_FOUND, "stat %s: %s", db, rc_text(rc_of_errno(errno)));
     if (rc == RC_OK)
         rc = store_open(&(struct store_options){.path = db, .any_owner = true}, &storage, &err);
     storage_close(storage);
