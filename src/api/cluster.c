@@ -1,4 +1,4 @@
-/* The Cluster service, and the gRPC health service. Members are added and removed as in etcd,
+/* The Cluster service. Members are added and removed as in etcd,
  * though nothing is sent to them yet: a learner does no harm, but with a second voter nothing
  * commits until it answers. The way back is --force-new-cluster. */
 #include "api/access.h"

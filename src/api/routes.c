@@ -1,5 +1,5 @@
-/* The plain HTTP routes of each port, and /version and /members: etcd 3.7's, byte for byte where
- * tools parse them. */
+/* The plain HTTP routes of each port, and /version, /members and /debug/vars: etcd 3.7's, byte for
+ * byte where tools parse them. */
 #include "api/inner.h"
 #include "snapshot/member_json.h"
 
@@ -38,13 +38,30 @@ static void serve_members(void *arg, const struct rpc_http_request *req, struct 
     arena_fini(&arena);
 }
 
+/* Of what Go's expvar shows there, what somebody looks for who knows etcd: where raft stands. */
+static void serve_vars(void *arg, const struct rpc_http_request *req, struct rpc_http_reply *out)
+{
+    const struct api *a = arg;
+    const char *state = quorum_is_leader(a->quorum) ? "Leader"
+                        : quorum_leader(a->quorum)  ? "Follower"
+                                                    : "Candidate";
+    (void)req;
+    out->content_type = "application/json; charset=utf-8";
+    buf_printf(&out->body,
+               "{\n\"raft.status\": {\"id\":\"%" PRIx64 "\",\"term\":%" PRIu64
+               ",\"commit\":%" PRIu64 ",\"lead\":\"%" PRIx64
+               "\",\"raftState\":\"State%s\",\"applied\":%" PRIu64 "}\n}\n",
+               a->opt.member.id, quorum_term(a->quorum), quorum_committed(a->quorum),
+               quorum_leader(a->quorum), state, quorum_applied(a->quorum));
+}
+
 const struct rpc_route api_peer_routes[] = {
     {"/members", serve_members},
     {"/version", serve_version},
 };
 const size_t api_peer_route_count = ARRAY_LEN(api_peer_routes);
 
-/* Those of --listen-metrics-urls end before the last, as in etcd. */
+/* Those of --listen-metrics-urls end before the last two, as in etcd. */
 const struct rpc_route api_routes[] = {
     {"/health", serve_health},
     {"/livez", serve_livez},
@@ -55,10 +72,11 @@ const struct rpc_route api_routes[] = {
     {"/readyz/linearizable_read", serve_one_check},
     {"/readyz/non_learner", serve_one_check},
     {"/readyz/serializable_read", serve_one_check},
+    {"/debug/vars", serve_vars, .any_method = true},
     {"/version", serve_version},
 };
 const size_t api_route_count = ARRAY_LEN(api_routes);
-const size_t api_metrics_route_count = ARRAY_LEN(api_routes) - 1;
+const size_t api_metrics_route_count = ARRAY_LEN(api_routes) - 2;
 
 /* ---- Ports that have routes and nothing else ---- */
 

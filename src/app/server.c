@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "env/metrics.h"
+#include "io/notify.h"
 #include "io/process.h"
 #include "io/random.h"
 #include "store/store.h"
@@ -215,6 +216,14 @@ static void trim_resident(struct timer *t)
         worker_submit(s->env->workers, LANE_POOL, &s->trim_job);
     }
     env_after(s->env, t, TRIM_RESIDENT_NS);
+}
+
+/* The unit's Type=notify waits for the first of these. */
+static void notify(const struct server *s, const char *state)
+{
+    enum rc rc = io_notify(state);
+    if (rc != RC_OK)
+        log_warn(s->env->log, "server.notify_failed", "state", STR(state), "why", STR(rc_text(rc)));
 }
 
 static void on_signal(void *arg, int signum)
@@ -601,7 +610,9 @@ enum rc server_run(const struct conf *conf, bool talk, struct err *err)
         rc = start(&s, err);
         if (rc == RC_OK) {
             announce(&s, talk);
+            notify(&s, IO_NOTIFY_READY);
             io_loop_run(s.loop);
+            notify(&s, IO_NOTIFY_STOPPING);
             rc = s.fatal;
         }
         logger_workers(&s.logger, NULL);

@@ -3,8 +3,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cmd/cmd.h"
-#include "cmd/flags.h"
 #include "cmd/import.h"
+#include "cmd/utl.h"
 #include "snapshot/status.h"
 #include "store/store.h"
 
@@ -13,26 +13,48 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define EXIT_ERROR    1
-#define EXIT_BAD_ARGS 128
-#define COLUMNS_MAX   5
-#define CELL_MAX      64
-
-enum format { FORMAT_SIMPLE, FORMAT_JSON, FORMAT_TABLE, FORMAT_FIELDS };
-
-static const char *const formats[] = {"simple", "json", "table", "fields"};
-
-struct utl {
-    enum format format;
-    char *const *words; /* behind the command's own: its arguments and flags */
-    int n;
-};
+#define COLUMNS_MAX 5
+#define CELL_MAX    64
 
 static int fail(const struct err *err, enum rc rc)
 {
     fprintf(stderr, "Error: %s\n", err->text[0] ? err->text : rc_text(rc));
-    return EXIT_ERROR;
+    return UTL_EXIT_ERROR;
+}
+
+/* The command line is at fault: once more below the usage, where it is still in sight. */
+static int fail_usage(const struct utl_command *c, const char *why)
+{
+    struct buf text = {0};
+    utl_usage(c, &text);
+    fprintf(stderr, "Error: %s\n%.*s\nError: %s\n", why, (int)text.n, (const char *)text.p, why);
+    buf_fini(&text);
+    return UTL_EXIT_ERROR;
+}
+
+static int fail_count(const struct utl *u, size_t wanted)
+{
+    struct err err = {0};
+    (void)err_set(&err, RC_INVALID, "accepts %zu arg(s), received %zu", wanted, u->args.n);
+    return fail_usage(u->command, err.text);
+}
+
+static int print(struct buf *text)
+{
+    fwrite(text->p, 1, text->n, stdout);
+    buf_fini(text);
+    return 0;
+}
+
+static bool has_format(const struct utl *u)
+{
+    if (u->format < FORMAT_COUNT)
+        return true;
+    fprintf(stderr, "Error: %s not supported as output format\n",
+            flag_string(&u->flags, "write-out"));
+    return false;
 }
 
 /* ---- Tables ---- */
@@ -112,16 +134,18 @@ static void print_status(enum format format, const struct snapshot_status *s)
         printf("%s, %s, %s, %s, %s\n", cells[0], cells[1], cells[2], cells[3], cells[4]);
 }
 
-static int run_status(const struct utl *u)
+static int run_status(struct utl *u)
 {
     struct restore_file file;
     struct snapshot_status s;
     struct err err = {0};
-    if (u->n != 1) {
+    if (u->args.n != 1) {
         fprintf(stderr, "Error: snapshot status requires exactly one argument\n");
-        return EXIT_BAD_ARGS;
+        return UTL_EXIT_BAD_ARGS;
     }
-    enum rc rc = restore_open(u->words[0], false, &file, &err);
+    if (!has_format(u))
+        return UTL_EXIT_ERROR;
+    enum rc rc = restore_open(u->args.v[0], false, &file, &err);
     if (rc != RC_OK)
         return fail(&err, rc);
     rc = snapshot_status(&file.bbolt, &s, &err);
@@ -152,24 +176,16 @@ static void print_hash(enum format format, const struct kv_hash_value *h)
         printf("%s, %s, %s\n", cells[0], cells[1], cells[2]);
 }
 
-static int run_hashkv(const struct utl *u)
+static int run_hashkv(struct utl *u)
 {
-    const char *rev_text = "0";
-    const struct flag known[] = {{"rev", .text = &rev_text}};
-    struct flags f = {.known = known, .known_n = 1, .pass_on = true};
     struct kv_hash_value value;
     struct err err = {0};
-    enum rc rc = flags_parse(&f, u->n, u->words, &err);
-    if (rc == RC_OK && f.n != 1)
-        rc = err_set(&err, RC_MALFORMED, "accepts 1 arg(s), received %d", f.n);
-    char *end = NULL;
-    errno = 0;
-    int64_t rev = rc == RC_OK ? strtoll(rev_text, &end, 10) : 0;
-    if (rc == RC_OK && (errno || end == rev_text || *end))
-        rc = err_set(&err, RC_MALFORMED, "invalid argument \"%s\" for \"--rev\" flag", rev_text);
-    if (rc != RC_OK)
-        return fail(&err, rc);
-    enum etcd_error e = restore_hash_kv(f.words[0], rev, &value, &err);
+    enum rc rc = RC_OK;
+    if (u->args.n != 1)
+        return fail_count(u, 1);
+    if (!has_format(u))
+        return UTL_EXIT_ERROR;
+    enum etcd_error e = restore_hash_kv(u->args.v[0], flag_int(&u->flags, "rev"), &value, &err);
     if (e == ETCD_COMPACTED || e == ETCD_FUTURE_REV)
         rc = err_set(&err, RC_INVALID, "%s", etcd_error_text(e) + strlen("etcdserver: "));
     else if (e != ETCD_OK)
@@ -181,46 +197,37 @@ static int run_hashkv(const struct utl *u)
 
 /* ---- snapshot restore ---- */
 
-static int run_restore(const struct utl *u)
+/* Of these the server has flags of the same name; what is not given is as there. */
+static const char *const conf_flags[] = {
+    "name",
+    "data-dir",
+    "wal-dir",
+    "initial-cluster",
+    "initial-cluster-token",
+    "initial-advertise-peer-urls",
+};
+
+static int run_restore(struct utl *u)
 {
-    enum { CONF_FLAGS = 6 };
-    static const char *const names[CONF_FLAGS] = {
-        "name",
-        "data-dir",
-        "wal-dir",
-        "initial-cluster",
-        "initial-cluster-token",
-        "initial-advertise-peer-urls",
-    };
-    const char *texts[CONF_FLAGS] = {0};
     struct restore_options opt = {0};
     struct import_result r;
     struct err err = {0};
-    const char *bump = NULL;
-    const char *map_size = NULL; /* of no use here */
-    bool mark = false;
-    struct flag known[CONF_FLAGS + 4] = {
-        [CONF_FLAGS] = {"skip-hash-check", .set = &opt.skip_hash_check},
-        {"bump-revision", .text = &bump},
-        {"mark-compacted", .set = &mark},
-        {"initial-memory-map-size", .text = &map_size},
-    };
-    for (size_t i = 0; i < CONF_FLAGS; i++)
-        known[i] = (struct flag){names[i], .text = &texts[i]};
-    struct flags f = {.known = known, .known_n = ARRAY_LEN(known)};
-    enum rc rc = flags_parse(&f, u->n, u->words, &err);
-    if (rc == RC_OK && f.n != 1) {
-        fprintf(stderr, "Error: snapshot restore requires exactly one argument\n");
-        return EXIT_BAD_ARGS;
-    }
-    if (rc == RC_OK)
-        rc = import_bump(bump, mark, &opt, &err);
-    char *words[CONF_FLAGS + 1] = {0};
+    char *words[ARRAY_LEN(conf_flags) + 1] = {0};
+    char bump[24];
     int n = 0;
-    for (size_t i = 0; i < CONF_FLAGS; i++)
-        if (texts[i])
-            words[n++] = mem_printf("--%s=%s", names[i], texts[i]);
-    opt.path = f.words[0];
+    if (u->args.n != 1) {
+        fprintf(stderr, "Error: snapshot restore requires exactly one argument\n");
+        return UTL_EXIT_BAD_ARGS;
+    }
+    opt.path = u->args.v[0];
+    opt.skip_hash_check = flag_bool(&u->flags, "skip-hash-check");
+    snprintf(bump, sizeof(bump), "%" PRIu64, flag_uint(&u->flags, "bump-revision"));
+    enum rc rc = import_bump(flag_uint(&u->flags, "bump-revision") ? bump : NULL,
+                             flag_bool(&u->flags, "mark-compacted"), &opt, &err);
+    for (size_t i = 0; i < ARRAY_LEN(conf_flags); i++)
+        if (flag_changed(&u->flags, conf_flags[i]))
+            words[n++] =
+                mem_printf("--%s=%s", conf_flags[i], flag_string(&u->flags, conf_flags[i]));
     if (rc == RC_OK)
         rc = import_with_flags(n, words, &opt, &r, &err);
     while (n > 0)
@@ -231,32 +238,94 @@ static int run_restore(const struct utl *u)
     return 0;
 }
 
-/* ---- defrag ---- */
+/* ---- defrag, migrate ---- */
 
-static int run_defrag(const struct utl *u)
+/* Where a data directory has its state, with a zero behind it. */
+static struct buf db_path(const char *dir)
 {
-    const char *dir = NULL;
-    const struct flag known[] = {{"data-dir", .text = &dir}};
-    struct flags f = {.known = known, .known_n = 1};
-    struct err err = {0};
     struct buf path = {0};
-    enum rc rc = flags_parse(&f, u->n, u->words, &err);
-    if (rc == RC_OK && !dir)
-        rc = err_set(&err, RC_MALFORMED, "required flag(s) \"data-dir\" not set");
-    if (rc == RC_OK) {
-        buf_printf(&path, "%s/moat/db", dir);
-        buf_append_u8(&path, 0);
-        rc = store_compact((const char *)path.p, &err);
-    }
-    buf_fini(&path);
-    if (rc != RC_OK && dir) {
-        fprintf(stderr, "Error: Failed to defragment etcd data[%s] (%s)\n", dir, err.text);
-        return EXIT_ERROR;
-    }
-    return rc == RC_OK ? 0 : fail(&err, rc);
+    buf_printf(&path, "%s/moat/db%c", dir, 0);
+    return path;
 }
 
-static int run_version(const struct utl *u)
+static int run_defrag(struct utl *u)
+{
+    const char *dir = flag_string(&u->flags, "data-dir");
+    struct buf path = db_path(dir);
+    struct err err = {0};
+    enum rc rc = store_compact((const char *)path.p, &err);
+    buf_fini(&path);
+    if (rc == RC_OK)
+        return 0;
+    fprintf(stderr, "Error: Failed to defragment etcd data[%s] (%s)\n", dir, err.text);
+    return UTL_EXIT_ERROR;
+}
+
+/* A number of up to three digits; 1000: it is none. */
+static unsigned version_part(const char *text, const char **end)
+{
+    unsigned n = 0;
+    const char *at = text;
+    while (*at >= '0' && *at <= '9' && at - text < 3)
+        n = n * 10 + (unsigned)(*at++ - '0');
+    *end = at;
+    return at > text ? n : 1000;
+}
+
+/* "X.Y", of which etcdutl takes 3.5 and later. */
+static int judge_target(const char *target)
+{
+    const char *dot = strchr(target, '.');
+    const char *end;
+    if (!dot || strchr(dot + 1, '.')) {
+        fprintf(stderr, "Error: wrong target version format, expected \"X.Y\", got \"%s\"\n",
+                target);
+        return UTL_EXIT_BAD_ARGS;
+    }
+    unsigned major = version_part(target, &end);
+    bool fine = major < 1000 && end == dot;
+    unsigned minor = version_part(dot + 1, &end);
+    if (!fine || minor == 1000 || *end) {
+        fprintf(stderr, "Error: failed to parse target version: \"%s\" is no version\n", target);
+        return UTL_EXIT_BAD_ARGS;
+    }
+    if (major > 3 || (major == 3 && minor >= 5))
+        return 0;
+    fprintf(stderr, "Error: target version \"%s\" not supported. Minimal \"3.5\"\n", target);
+    return UTL_EXIT_BAD_ARGS;
+}
+
+/* What etcd's versions store differs; what moat stores is the same for all that it can be taken
+ * for. So only that is looked at: it is moat's data, of a format that this version reads, and
+ * nobody serves it. */
+static int run_migrate(struct utl *u)
+{
+    const char *target = flag_string(&u->flags, "target-version");
+    struct storage *storage = NULL;
+    struct err err = {0};
+    int code = judge_target(target);
+    if (code != 0)
+        return code;
+    struct buf path = db_path(flag_string(&u->flags, "data-dir"));
+    const char *db = (const char *)path.p;
+    enum rc rc = RC_OK;
+    if (access(db, R_OK) < 0)
+        rc = err_set(&err, RC_NOT_FOUND, "stat %s: %s", db, rc_text(rc_of_errno(errno)));
+    if (rc == RC_OK)
+        rc = store_open(&(struct store_options){.path = db, .any_owner = true}, &storage, &err);
+    storage_close(storage);
+    buf_fini(&path);
+    if (rc != RC_OK)
+        return fail(&err, rc);
+    printf("Nothing to migrate: moat's data is the same for every version of etcd, %s among them.\n"
+           "Back to etcd itself leads a snapshot (etcdctl snapshot save).\n",
+           target);
+    return 0;
+}
+
+/* ---- version, completion, help ---- */
+
+static int run_version(struct utl *u)
 {
     (void)u;
     printf("etcdutl version: %s\nAPI version: 3.7\nmoat version: %s\n", CONF_ETCD_VERSION,
@@ -264,85 +333,127 @@ static int run_version(const struct utl *u)
     return 0;
 }
 
-/* ---- */
-
-static const struct command {
-    const char *words[2];
-    const char *help;
-    int (*run)(const struct utl *u);
-} commands[] = {
-    {{"snapshot", "status"}, "<filename>", run_status},
-    {{"snapshot", "restore"},
-     "<filename> --data-dir {output dir} [--name, --wal-dir, --initial-cluster,\n"
-     "                    --initial-cluster-token, --initial-advertise-peer-urls,\n"
-     "                    --skip-hash-check, --bump-revision N --mark-compacted]",
-     run_restore},
-    {{"hashkv"}, "<filename> [--rev N]", run_hashkv},
-    {{"defrag"}, "--data-dir {dir}", run_defrag},
-    {{"version"}, "", run_version},
-};
-
-static void help(void)
+static int run_completion(struct utl *u)
 {
-    printf("etcdutl, as moat has it: on snapshots, and on moat's data where nothing serves it\n\n"
-           "usage: etcdutl COMMAND [FLAG ...]\n\n");
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        printf("  %s%s%s %s\n", commands[i].words[0], commands[i].words[1] ? " " : "",
-               commands[i].words[1] ? commands[i].words[1] : "", commands[i].help);
-    printf("\n  -w, --write-out simple|json|table|fields\n");
+    struct buf out = {0};
+    struct err err = {0};
+    if (u->args.n != 1)
+        return fail_count(u, 1);
+    if (utl_completion(u->args.v[0], &out))
+        return print(&out);
+    (void)err_set(&err, RC_INVALID, "invalid argument \"%s\" for \"etcdutl completion\"",
+                  u->args.v[0]);
+    return fail_usage(u->command, err.text);
 }
 
-static const struct command *find_command(int *n, char *const **words)
+static int show_help(const struct utl_command *c)
 {
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        const struct command *c = &commands[i];
-        int own = c->words[1] ? 2 : 1;
-        bool same = *n >= own && strcmp((*words)[0], c->words[0]) == 0 &&
-                    (own == 1 || strcmp((*words)[1], c->words[1]) == 0);
-        if (!same)
-            continue;
-        *n -= own;
-        *words += own;
-        return c;
+    struct buf text = {0};
+    utl_usage(c, &text);
+    return print(&text);
+}
+
+static int run_help(struct utl *u)
+{
+    struct utl about = {0};
+    struct err err = {0};
+    char *words[3] = {0};
+    for (size_t i = 0; i < u->args.n && i < 2; i++)
+        words[i] = u->args.v[i];
+    /* Whatever else is wrong with it is not asked for here. */
+    (void)!utl_parse(&about, (int)(u->args.n < 2 ? u->args.n : 2), words, &err);
+    utl_fini(&about);
+    return show_help(about.command);
+}
+
+/* ---- */
+
+static const struct flag hashkv_flags[] = {
+    {"rev", FLAG_INT, NULL, "maximum revision to hash (default: latest revision)"},
+};
+
+static const struct flag defrag_flags[] = {
+    {"data-dir", FLAG_STRING, NULL, "Required. Defragments a data directory not in use by etcd."},
+};
+
+static const struct flag migrate_flags[] = {
+    {"data-dir", FLAG_STRING, NULL, "Path to the etcd data dir"},
+    {"target-version", FLAG_STRING, NULL,
+     "Target etcd version to migrate contents of data dir. Minimal value 3.5. Format \"X.Y\" for "
+     "example 3.6."},
+    {"force", FLAG_BOOL, NULL,
+     "Ignore migration failure and forcefully override storage version. Not recommended."},
+};
+
+static const struct flag restore_flags[] = {
+    {"data-dir", FLAG_STRING, NULL, "Path to the output data directory"},
+    {"wal-dir", FLAG_STRING, NULL, "Path to the WAL directory (use --data-dir if none given)"},
+    {"initial-cluster", FLAG_STRING, "default=http://localhost:2380",
+     "Initial cluster configuration for restore bootstrap"},
+    {"initial-cluster-token", FLAG_STRING, "etcd-cluster",
+     "Initial cluster token for the etcd cluster during restore bootstrap"},
+    {"initial-advertise-peer-urls", FLAG_STRING, "http://localhost:2380",
+     "List of this member's peer URLs to advertise to the rest of the cluster"},
+    {"name", FLAG_STRING, "default", "Human-readable name for this member"},
+    {"skip-hash-check", FLAG_BOOL, NULL,
+     "Ignore snapshot integrity hash value (required if copied from data directory)"},
+    {"bump-revision", FLAG_UINT, NULL, "How much to increase the latest revision after restore"},
+    {"mark-compacted", FLAG_BOOL, NULL,
+     "Mark the latest revision after restore as the point of scheduled compaction (required if "
+     "--bump-revision > 0, disallowed otherwise)"},
+    {"initial-memory-map-size", FLAG_UINT, "10737418240",
+     "Initial memory map size of the database in bytes. It uses the default value if not defined "
+     "or defined to 0"},
+};
+
+#define FLAGS(f) f, ARRAY_LEN(f)
+
+const struct utl_command utl_commands[] = {
+    {"completion", "[bash|zsh|fish|powershell]", "Generate completion script",
+     .run = run_completion},
+    {"defrag", "[flags]", "Defragments the storage of the etcd", FLAGS(defrag_flags),
+     .required = {"data-dir"}, .run = run_defrag},
+    {"hashkv", "<filename> [flags]", "Prints the KV history hash of a given file",
+     FLAGS(hashkv_flags), .run = run_hashkv},
+    {"help", "[command] [flags]", "Help about any command", .run = run_help},
+    {"migrate", "[flags]",
+     "Migrates schema of etcd data dir files to make them compatible with different etcd version",
+     FLAGS(migrate_flags), .required = {"data-dir", "target-version"}, .run = run_migrate},
+    {"snapshot", "", "Manages etcd node snapshots"},
+    {"snapshot restore", "<filename> --data-dir {output dir} [options] [flags]",
+     "Restores an etcd member snapshot to an etcd directory", FLAGS(restore_flags),
+     .run = run_restore},
+    {"snapshot status", "<filename> [flags]", "Gets backend snapshot status of a given file",
+     .run = run_status},
+    {"version", "[flags]", "Prints the version of etcdutl", .run = run_version},
+};
+const size_t utl_commands_n = ARRAY_LEN(utl_commands);
+
+static int run(struct utl *u, int argc, char **argv)
+{
+    struct err err = {0};
+    if (utl_parse(u, argc, argv, &err) != RC_OK)
+        return fail_usage(u->command, err.text);
+    if (!u->command && u->args.n > 0) {
+        const char *why = "unknown command";
+        fprintf(stderr,
+                "Error: %s \"%s\" for \"etcdutl\"\nRun 'etcdutl --help' for usage.\n"
+                "Error: %s \"%s\" for \"etcdutl\"\n",
+                why, u->args.v[0], why, u->args.v[0]);
+        return UTL_EXIT_ERROR;
     }
-    return NULL;
+    if (!u->command || !u->command->run || flag_bool(&u->flags, "help"))
+        return show_help(u->command);
+    return u->command->run(u);
 }
 
 int cmd_etcdutl(const struct cmd_args *args)
 {
-    const char *format = "simple";
-    const char *timeout = NULL; /* who has the lock is told at once */
-    bool wants_help = false;
-    const struct flag known[] = {
-        {"write-out", 'w', .text = &format},
-        {"timeout", .text = &timeout},
-        {"help", 'h', .set = &wants_help},
-    };
-    struct flags f = {.known = known, .known_n = ARRAY_LEN(known), .pass_on = true};
     struct utl u = {0};
-    struct err err = {0};
-    enum rc rc = flags_parse(&f, args->argc, args->argv, &err);
-    if (rc != RC_OK)
-        return fail(&err, rc);
-    if (wants_help || f.n == 0 || strcmp(f.words[0], "help") == 0) {
-        help();
-        return 0;
-    }
-    while ((size_t)u.format < ARRAY_LEN(formats) && strcmp(formats[u.format], format) != 0)
-        u.format++;
-    if ((size_t)u.format == ARRAY_LEN(formats)) {
-        fprintf(stderr, "Error: %s not supported as output format\n", format);
-        return EXIT_ERROR;
-    }
-    u.n = f.n;
-    u.words = f.words;
-    const struct command *c = find_command(&u.n, &u.words);
-    if (!c) {
-        fprintf(stderr,
-                "Error: unknown command \"%s\" for \"etcdutl\"\n"
-                "Run 'etcdutl --help' for usage.\n",
-                f.words[0]);
-        return EXIT_ERROR;
-    }
-    return c->run(&u);
+    char **words = mem_calloc((size_t)args->argc + 1, sizeof(*words));
+    memcpy(words, args->argv, (size_t)args->argc * sizeof(*words));
+    int code = run(&u, args->argc, words);
+    utl_fini(&u);
+    free(words);
+    return code;
 }

@@ -51,6 +51,17 @@ static enum rc set_flag(const struct conf_flag *flag, struct slice name, const c
     return RC_OK;
 }
 
+/* What is no flag is none of ours; etcd has two further programs under these names. */
+static enum rc refuse_word(const char *word, struct err *err)
+{
+    if (strcmp(word, "gateway") == 0 || strcmp(word, "grpc-proxy") == 0)
+        return err_set(err, RC_UNSUPPORTED,
+                       "etcd's %s does not work in this version of moat yet: let clients name the "
+                       "endpoints themselves, or put a TCP proxy before them",
+                       word);
+    return err_set(err, RC_INVALID, "'%s' is not a valid flag", word);
+}
+
 enum rc conf_read_args(int argc, char *const *argv, struct conf_values *values, bool *help,
                        struct err *err)
 {
@@ -85,9 +96,7 @@ enum rc conf_read_args(int argc, char *const *argv, struct conf_values *values, 
         if (rc != RC_OK)
             return rc;
     }
-    if (i < argc)
-        return err_set(err, RC_INVALID, "'%s' is not a valid flag", argv[i]);
-    return RC_OK;
+    return i < argc ? refuse_word(argv[i], err) : RC_OK;
 }
 
 /* One KEY=VALUE of the environment that begins with ETCD_. */

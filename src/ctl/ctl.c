@@ -98,6 +98,9 @@ static int refuse_missing(struct ctl *ctl)
     if (!flag_bool(&ctl->flags, "insecure-transport"))
         return ctl_fail(EXIT_BAD_ARGS, "--insecure-transport=false does not work in this version "
                                        "of moat yet: it has no TLS client");
+    if (flag_bool(&ctl->flags, "insecure-skip-tls-verify"))
+        return ctl_fail(EXIT_BAD_ARGS, "--insecure-skip-tls-verify does not work in this version "
+                                       "of moat yet: it has no TLS client");
     if (*flag_string(&ctl->flags, "discovery-srv"))
         return ctl_fail(EXIT_BAD_ARGS, "--discovery-srv does not work in this version of moat yet: "
                                        "name the endpoints with --endpoints");

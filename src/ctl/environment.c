@@ -46,8 +46,9 @@ static bool is_among(const struct flag *flags, size_t n, const char *name)
     return false;
 }
 
+/* A value that is none changes nothing, as with etcdctl; but it is said. */
 static enum rc apply(struct flag_values *values, struct slice key, const char *value,
-                     const char *name, struct err *err)
+                     const char *name, struct buf *warnings, struct err *err)
 {
     struct flag_value *v = flag_find(values, slice_str(name));
     struct err why = {0};
@@ -62,8 +63,9 @@ static enum rc apply(struct flag_values *values, struct slice key, const char *v
     enum rc rc = flag_value_set(v, value, &why);
     v->changed = false; /* the option itself was not given */
     if (rc != RC_OK)
-        err_set(err, rc, "invalid value of %.*s: %s", (int)key.n, (const char *)key.p, why.text);
-    return rc;
+        buf_printf(warnings, "warning: %.*s is left out: %s\n", (int)key.n, (const char *)key.p,
+                   why.text);
+    return RC_OK;
 }
 
 enum rc environment_apply(struct flag_values *values, const struct flag *flags, size_t flags_n,
@@ -82,7 +84,7 @@ enum rc environment_apply(struct flag_values *values, const struct flag *flags, 
                        (const char *)key.p);
             continue;
         }
-        enum rc rc = apply(values, key, equals + 1, name, err);
+        enum rc rc = apply(values, key, equals + 1, name, warnings, err);
         if (rc != RC_OK)
             return rc;
     }

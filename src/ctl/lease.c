@@ -48,7 +48,7 @@ static void grant_json(const void *reply, struct buf *out)
 }
 
 static const struct print_form form_grant = {&wire_lease_grant_response, grant_simple, grant_fields,
-                                             .json = grant_json};
+                                             .json = grant_json, .header_alone = true};
 
 int cmd_lease_grant(struct ctl *ctl)
 {
@@ -147,7 +147,7 @@ static void ttl_json(const void *reply, struct buf *out)
 }
 
 static const struct print_form form_ttl = {&wire_lease_time_to_live_response, ttl_simple,
-                                           ttl_fields, .json = ttl_json};
+                                           ttl_fields, .json = ttl_json, .header_alone = true};
 
 int cmd_lease_timetolive(struct ctl *ctl)
 {
@@ -197,7 +197,7 @@ static void list_json(const void *reply, struct buf *out)
 }
 
 static const struct print_form form_list = {&wire_lease_leases_response, list_simple, list_fields,
-                                            .json = list_json};
+                                            .json = list_json, .header_alone = true};
 
 int cmd_lease_list(struct ctl *ctl)
 {
@@ -236,8 +236,9 @@ static void keep_alive_json(const void *reply, struct buf *out)
     buf_printf(out, "\"ID\":%" PRId64 ",\"TTL\":%" PRId64 "}", r->id, r->ttl);
 }
 
-static const struct print_form form_keep_alive = {
-    &wire_lease_keep_alive_response, keep_alive_simple, keep_alive_fields, .json = keep_alive_json};
+static const struct print_form form_keep_alive = {&wire_lease_keep_alive_response,
+                                                  keep_alive_simple, keep_alive_fields,
+                                                  .json = keep_alive_json, .header_alone = true};
 
 static int keep_alive_once(struct ctl *ctl, int64_t id)
 {

@@ -25,6 +25,13 @@ int print_unsupported(const char *format)
 static int print_protobuf(const struct print_form *form, const void *reply)
 {
     struct buf out = {0};
+    if (form->header_alone) {
+        struct pb_response_header *const *header = reply;
+        if (*header)
+            wire_encode(&wire_response_header, *header, &out);
+        print_buf(&out);
+        return EXIT_OK;
+    }
     if (form->json && !form->protobuf)
         return ctl_fail(EXIT_BAD_FEATURE, "marshal unsupported for type %s",
                         wire_name(form->message));

@@ -16,6 +16,9 @@ struct print_form {
      * protobuf form is refused, unless protobuf says otherwise. */
     void (*json)(const void *reply, struct buf *out);
     bool protobuf;
+    /* Of the reply, whose first member it is, etcd's client can write only the header in protobuf.
+     */
+    bool header_alone;
     bool hex_ids; /* --hex reaches the IDs in JSON, too */
 };
 

@@ -135,10 +135,36 @@ static ssize_t read_hidden(int fd, const struct termios *shown, char *text, size
     return got;
 }
 
+/* A line out of a pipe or a file, as a script gives it; byte for byte, since what follows may be
+ * for somebody else. -1: none came. */
+static ssize_t read_piped(char *text, size_t max)
+{
+    size_t n = 0;
+    ssize_t got = 0;
+    while (n < max && (got = read(STDIN_FILENO, &text[n], 1)) == 1 && text[n] != '\n')
+        n++;
+    return n > 0 || got == 1 ? (ssize_t)n : -1;
+}
+
+static int take_password(struct ctl *ctl, char *text, ssize_t n, const char *from,
+                         struct slice *out)
+{
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+        n--;
+    *out = arena_copy(&ctl->arena, slice_of(text, (size_t)(n > 0 ? n : 0)));
+    explicit_bzero(text, PASSWORD_MAX);
+    return n < 0 ? ctl_fail(EXIT_ERROR, "a password is needed, and cannot be read from %s", from)
+                 : EXIT_OK;
+}
+
 int ctl_ask_password(struct ctl *ctl, const char *prompt, struct slice *out)
 {
     struct termios shown;
     char text[PASSWORD_MAX];
+    if (!isatty(STDIN_FILENO)) {
+        printf("%s\n", prompt);
+        return take_password(ctl, text, read_piped(text, sizeof(text)), "standard input", out);
+    }
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
     if (fd < 0 || tcgetattr(fd, &shown) < 0) {
         if (fd >= 0)
@@ -148,9 +174,5 @@ int ctl_ask_password(struct ctl *ctl, const char *prompt, struct slice *out)
     dprintf(fd, "%s", prompt);
     ssize_t n = read_hidden(fd, &shown, text, sizeof(text));
     close(fd);
-    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-        n--;
-    *out = arena_copy(&ctl->arena, slice_of(text, (size_t)(n > 0 ? n : 0)));
-    explicit_bzero(text, sizeof(text));
-    return n < 0 ? ctl_fail(EXIT_ERROR, "cannot read from the terminal") : EXIT_OK;
+    return take_password(ctl, text, n, "the terminal", out);
 }

@@ -115,7 +115,8 @@ static int save(struct ctl *ctl, const char *path, const char *part, struct savi
     if (close(s->fd) < 0 && code == EXIT_OK)
         code = failed("could not close file descriptor: ", "");
     if (code == EXIT_OK && (rename(part, path) < 0 || !sync_directory(path))) {
-        char *head = mem_printf("could not rename %s to %s (", part, path);
+        char *head =
+            mem_printf("could not rename %s to %s (rename %s %s: ", part, path, part, path);
         code = failed(head, ")");
         free(head);
     }

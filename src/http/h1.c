@@ -9,8 +9,9 @@
 static const unsigned h1_moves[H1_STATE_COUNT] = {
     [H1_HEAD] = TO(H1_BODY) | TO(H1_READY) | TO(H1_DEAD),
     [H1_BODY] = TO(H1_READY) | TO(H1_DRAIN) | TO(H1_DEAD),
-    [H1_READY] = TO(H1_HEAD) | TO(H1_DEAD),
+    [H1_READY] = TO(H1_HEAD) | TO(H1_SOCKET) | TO(H1_DEAD),
     [H1_DRAIN] = TO(H1_HEAD) | TO(H1_DEAD),
+    [H1_SOCKET] = TO(H1_DEAD),
     [H1_DEAD] = 0,
 };
 
@@ -196,6 +197,8 @@ static bool run_once(struct h1 *h)
     case H1_BODY:
     case H1_DRAIN:
         return run_body(h);
+    case H1_SOCKET:
+        return h1_socket_run(h);
     case H1_READY:
     case H1_DEAD:
     case H1_STATE_COUNT:
@@ -219,6 +222,13 @@ static void settle_waiting(struct h1 *h)
     h->in_held = h->in.cap;
 }
 
+/* The handler has not consumed what it has. */
+static bool is_full(const struct h1 *h)
+{
+    return (h->state == H1_BODY || h->state == H1_SOCKET) && h->stream &&
+           h->stream->unconsumed >= h->conn->limits.window;
+}
+
 void h1_run(struct h1 *h)
 {
     h->again = false;
@@ -232,8 +242,7 @@ void h1_run(struct h1 *h)
     if (h->state == H1_DEAD)
         return;
     /* Pause while bytes wait for something other than more bytes. */
-    bool full = h->state == H1_BODY && h->stream->unconsumed >= h->conn->limits.window;
-    h1_pause(h, full || (h->state == H1_READY && h->in.n > 0));
+    h1_pause(h, is_full(h) || (h->state == H1_READY && h->in.n > 0));
     if (h->state == H1_HEAD && h->in.n > 0 && !h->head_timed) {
         h->head_timed = true;
         http_conn_timer(h->conn, h->conn->limits.preface_ms);
@@ -285,7 +294,9 @@ static void h1_shutdown(struct http_conn *c)
 {
     struct h1 *h = c->h1;
     h->close_after = true;
-    if (!h->stream)
+    if (h->state == H1_SOCKET)
+        h1_socket_shutdown(h);
+    else if (!h->stream)
         h1_die(h);
 }
 
@@ -293,7 +304,8 @@ static void h1_consumed(struct http_stream *s, size_t n)
 {
     struct h1 *h = s->conn->h1;
     (void)n;
-    if (!h->paused || h->state != H1_BODY || s->unconsumed > s->conn->limits.window / 2)
+    if (!h->paused || !(h->state == H1_BODY || h->state == H1_SOCKET) ||
+        s->unconsumed > s->conn->limits.window / 2)
         return;
     h->again = true; /* not from here: the handler may be within on_data */
     http_conn_wake(s->conn);
@@ -323,6 +335,7 @@ static void h1_fini(struct http_conn *c)
     http_conn_uncharge(c, h->in_held);
     secret_buf_fini(&h->in);
     buf_fini(&h->out);
+    h1_socket_free(h);
     free(h);
 }
 

@@ -195,16 +195,19 @@ struct fields {
     bool keep_alive;
 };
 
-static void note_connection(struct slice value, struct fields *f)
+bool h1_has_token(const struct http_request *r, const char *name, const char *token)
 {
-    struct slice token;
-    bool more = true;
-    while (more) {
-        more = cut(&value, ",", &token);
-        struct slice t = trim(more ? token : value);
-        f->close |= equal_fold(t, "close");
-        f->keep_alive |= equal_fold(t, "keep-alive");
+    bool found = false;
+    for (size_t i = 0; i < r->header_count; i++) {
+        struct slice list = r->headers[i].value;
+        struct slice item;
+        if (!slice_eq(r->headers[i].name, slice_str(name)))
+            continue;
+        while (cut(&list, ",", &item))
+            found |= equal_fold(trim(item), token);
+        found |= equal_fold(trim(list), token);
     }
+    return found;
 }
 
 static struct h1_refusal collect(const struct http_request *r, struct fields *f)
@@ -219,10 +222,10 @@ static struct h1_refusal collect(const struct http_request *r, struct fields *f)
         {"host", "more than one Host header", offsetof(struct fields, host)},
         {"expect", "more than one Expect header", offsetof(struct fields, expect)},
     };
+    f->close = h1_has_token(r, "connection", "close");
+    f->keep_alive = h1_has_token(r, "connection", "keep-alive");
     for (size_t i = 0; i < r->header_count; i++) {
         struct slice name = r->headers[i].name;
-        if (slice_eq(name, SLICE_LIT("connection")))
-            note_connection(r->headers[i].value, f);
         for (size_t k = 0; k < ARRAY_LEN(single); k++) {
             struct slice *slot = (struct slice *)(void *)((char *)f + single[k].at);
             if (!slice_eq(name, slice_str(single[k].name)))

@@ -48,6 +48,9 @@ struct h1_head {
 MUST_USE struct h1_refusal h1_parse_head(struct slice in, struct http_stream *s,
                                          struct h1_head *out);
 
+/* Has a header of that name this token in its list, in whatever case (RFC 9110 5.6.1)? */
+bool h1_has_token(const struct http_request *r, const char *name, const char *token);
+
 /* The chunked coding (RFC 9112 7.1), in pieces. {0} begins. */
 enum h1_chunk_state {
     H1_CHUNK_SIZE_FIRST,

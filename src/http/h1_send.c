@@ -167,6 +167,8 @@ static bool send_body(struct h1 *h, struct buf *out)
 {
     struct http_stream *s = h->stream;
     enum http_pull more = HTTP_PULL_END;
+    if (h->state == H1_SOCKET)
+        return h1_socket_send(h, out);
     if (!s->bodiless)
         more = h->out_chunked ? append_chunk(h, out) : append_piece(h, out);
     switch (more) {

@@ -107,6 +107,18 @@ enum http_reset {
 };
 void http_stream_reset(struct http_stream *s, enum http_reset why);
 
+/* ---- WebSocket (RFC 6455), over HTTP/1.1 ---- */
+
+/* Does the request ask for the connection to become one? */
+bool http_websocket_asked(const struct http_request *r);
+/* From on_request: it does become one; the response has no headers, only a source or a body. The
+ * peer's messages are the request's body, a line feed behind each; lines of the response's body are
+ * messages, and its end closes. The request never ends: a peer that closes is gone (on_close).
+ * protocol is the subprotocol to agree on, or empty; a message of more than message_max bytes
+ * closes with 1009. Returns 0, or the status of the refusal that is to be made instead. */
+MUST_USE unsigned http_stream_websocket(struct http_stream *s, struct slice protocol,
+                                        uint64_t message_max);
+
 const char *http_reason(unsigned status); /* RFC 9110 15: "Not Found"; "" when unknown */
 
 struct http_conn *http_stream_conn(struct http_stream *s);

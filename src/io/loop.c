@@ -147,8 +147,10 @@ enum rc io_loop_new(const struct io_loop_options *opt, struct io_loop **out, str
     list_init(&loop->dirty);
     loop->in = mem_alloc(IO_READ_MAX);
     init_env(loop, opt->log);
-    /* A peer that has gone is an error of send, not a reason to die. */
-    (void)signal(SIGPIPE, SIG_IGN);
+    /* A peer that has gone is an error of send, not a reason to die; the others Go ignores, too. */
+    static const int ignored[] = {SIGPIPE, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+        (void)signal(ignored[i], SIG_IGN);
     *out = loop;
     return RC_OK;
 }

@@ -5,7 +5,8 @@
  * the disk should start first), and after it each dirty connection is flushed once. One send per
  * connection and turn is worth five times the CPU of one send per response (docs/ARCHITECTURE.md).
  *
- * All calls but io_loop_new are made on the loop's thread. SIGPIPE is ignored from io_loop_new on.
+ * All calls but io_loop_new are made on the loop's thread. From io_loop_new on SIGPIPE is ignored,
+ * and so are SIGUSR1 and SIGUSR2, by which scripts for log files and the like mean well.
  * The only folder that knows libuv is this one; a loop owns its handles, buffers and threads. */
 #ifndef MOAT_IO_LOOP_H
 #define MOAT_IO_LOOP_H

@@ -44,13 +44,27 @@ static int compare_route(const void *key, const void *element)
 
 /* ---- Who, and how long ---- */
 
+/* "Bearer, TOKEN", as grpc-websocket-proxy reads it. */
+static struct slice token_in_protocol(const struct http_request *request)
+{
+    struct slice bearer = SLICE_LIT("Bearer,");
+    struct slice in = http_request_header(request, "sec-websocket-protocol");
+    const uint8_t *at = in.n ? memmem(in.p, in.n, bearer.p, bearer.n) : NULL;
+    if (!at)
+        return (struct slice){0};
+    in = slice_skip(in, (size_t)(at - in.p) + bearer.n);
+    while (in.n && in.p[0] == ' ')
+        in = slice_skip(in, 1);
+    return in;
+}
+
 /* grpc-gateway hands "Grpc-Metadata-X: v" on as metadata X, and Authorization as it is; etcd takes
  * the token from either. */
-static struct slice token_of(const struct http_request *request)
+static struct slice token_of(const struct http_request *request, bool socket)
 {
     static const char *const names[] = {"grpc-metadata-token", "authorization",
                                         "grpc-metadata-authorization"};
-    struct slice token = {0};
+    struct slice token = socket ? token_in_protocol(request) : (struct slice){0};
     for (size_t i = 0; i < ARRAY_LEN(names) && !token.p; i++)
         token = http_request_header(request, names[i]);
     return token;
@@ -75,6 +89,21 @@ static bool refuse_headers(struct rpc_server *s, struct http_stream *stream,
     return false;
 }
 
+/* The connection becomes a WebSocket, whether its path leads somewhere or not: a browser sees no
+ * status, only messages. */
+static bool refuse_socket(struct rpc_server *s, struct http_stream *stream,
+                          const struct http_request *request)
+{
+    struct slice protocol = http_request_header(request, "sec-websocket-protocol");
+    bool bearer = slice_has_prefix(protocol, SLICE_LIT("Bearer"));
+    unsigned status =
+        http_stream_websocket(stream, bearer ? SLICE_LIT("Bearer") : (struct slice){0},
+                              s->opt.message_max * GATEWAY_TEXT_FACTOR);
+    if (status != 0)
+        route_refuse_handshake(s, stream, request, status);
+    return status != 0;
+}
+
 struct gateway *gateway_begin(struct rpc_server *s, struct http_stream *stream,
                               const struct http_request *request)
 {
@@ -82,15 +111,17 @@ struct gateway *gateway_begin(struct rpc_server *s, struct http_stream *stream,
     const struct rpc_gateway_route *route = bsearch(&path, s->opt.gateway, s->opt.gateway_count,
                                                     sizeof(*s->opt.gateway), compare_route);
     uint64_t timeout_ns = NO_TIMEOUT;
-    if (!route) {
+    bool socket = http_websocket_asked(request);
+    if (!route && !socket) {
         gateway_refuse_request(s, stream, request, GRPC_NOT_FOUND, "Not Found");
         return NULL;
     }
-    if (!slice_eq(request->method, SLICE_LIT("POST"))) {
+    if (!socket && !slice_eq(request->method, SLICE_LIT("POST"))) {
         gateway_refuse_request(s, stream, request, GRPC_UNIMPLEMENTED, "Method Not Allowed");
         return NULL;
     }
-    if (refuse_headers(s, stream, request, &timeout_ns))
+    if (refuse_headers(s, stream, request, &timeout_ns) ||
+        (socket && refuse_socket(s, stream, request)))
         return NULL;
     struct gateway *g = mem_zalloc(sizeof(*g));
     g->server = s;
@@ -98,7 +129,11 @@ struct gateway *gateway_begin(struct rpc_server *s, struct http_stream *stream,
     g->request = request;
     g->route = route;
     g->timeout_ns = timeout_ns;
+    g->socket = socket;
+    g->deaf = !route;
     gateway_out_init(g);
+    if (!route)
+        gateway_refuse(g, GRPC_NOT_FOUND, "Not Found");
     return g;
 }
 
@@ -145,7 +180,7 @@ static bool open_call(struct gateway *g)
         buf_fini(&text);
         return false;
     }
-    g->call = rpc_call_open(g->server, path, &gateway_carrier, g, token_of(g->request));
+    g->call = rpc_call_open(g->server, path, &gateway_carrier, g, token_of(g->request, g->socket));
     if (g->call)
         g->call->in.origin = (uintptr_t)http_stream_conn(g->stream);
     if (g->call && g->timeout_ns != NO_TIMEOUT)

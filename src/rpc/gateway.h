@@ -4,6 +4,9 @@
  * one after the other; an answer in JSON, or several as lines {"result":…}, each in an HTTP/1 chunk
  * of its own, since clients parse chunk by chunk. The caller is who its token says, or nobody.
  *
+ * A WebSocket (GET with Upgrade) has these lines and objects as its messages, and its token in the
+ * subprotocol: `Bearer, TOKEN`, as browsers can set no header.
+ *
  * gateway.c has the request's side, gateway_out.c the answer's. Private to this folder. */
 #ifndef MOAT_RPC_GATEWAY_H
 #define MOAT_RPC_GATEWAY_H
@@ -27,6 +30,7 @@ struct gateway {
     struct buf text; /* of the JSON value under way */
     size_t text_charged;
     size_t unconsumed; /* bytes of the body whose window is still closed */
+    bool socket;       /* the connection is a WebSocket */
     bool begun;        /* the call was opened */
     bool deaf;         /* nothing more is taken */
     /* the answer */

@@ -282,7 +282,8 @@ static void begin(struct gateway *g, enum grpc_code code, const char *text, int6
         return;
     }
     g->answering = true;
-    send_headers(g->server, g->stream, g->request, code, text, length);
+    if (!g->socket)
+        send_headers(g->server, g->stream, g->request, code, text, length);
     http_stream_source(g->stream, &g->source);
 }
 

@@ -71,6 +71,9 @@ bool route_refuse(const struct rpc_server *s, struct http_stream *stream,
                   const struct http_request *request);
 void route_not_found(struct rpc_server *s, struct http_stream *stream,
                      const struct http_request *request);
+/* What asks to become a WebSocket and cannot: 400 or 405. */
+void route_refuse_handshake(const struct rpc_server *s, struct http_stream *stream,
+                            const struct http_request *request, unsigned status);
 void route_serve(struct rpc_server *s, struct http_stream *stream,
                  const struct http_request *request);
 

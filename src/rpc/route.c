@@ -128,6 +128,18 @@ void route_not_found(struct rpc_server *s, struct http_stream *stream,
     respond_text(s, stream, request, 404, "404 page not found\n");
 }
 
+void route_refuse_handshake(const struct rpc_server *s, struct http_stream *stream,
+                            const struct http_request *request, unsigned status)
+{
+    struct rpc_http_reply reply = {.status = status,
+                                   .content_type = "text/plain; charset=utf-8",
+                                   .extra_name = "sec-websocket-version",
+                                   .extra_value = "13"};
+    buf_printf(&reply.body, "%s\n", http_reason(status));
+    respond(s, stream, request, &reply);
+    buf_fini(&reply.body);
+}
+
 void route_serve(struct rpc_server *s, struct http_stream *stream,
                  const struct http_request *request)
 {

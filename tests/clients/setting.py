@@ -77,6 +77,17 @@ def program(*places):
     raise harness.LeftOut(f"there is no {os.path.basename(places[0])}; see tools/clients")
 
 
+def link(name):
+    """Give our program another name, by which it takes another command line."""
+    path = os.path.join(CLIENTS, "moat", name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not os.path.islink(path) or os.readlink(path) != harness.MOAT:
+        if os.path.lexists(path):
+            os.remove(path)
+        os.symlink(harness.MOAT, path)
+    return path
+
+
 def own_program_checks(client, command, listing, one, flags=lambda kind: []):
     """Register the checks of a test program that lists them by name and runs one at a time.
 

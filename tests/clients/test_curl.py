@@ -260,6 +260,9 @@ def beside(scratch):
         check(all(part.isdigit() for part in numbers[name].split(".")), "the version is", numbers)
     same(json.loads(curl(server, "/health")[1])["health"], "true")
     has(curl(server, "/metrics")[1], "\netcd_server_has_leader 1\n")
+    raft = json.loads(curl(server, "/debug/vars")[1])["raft.status"]
+    same((raft["lead"], raft["raftState"]), (raft["id"], "StateLeader"))
+    check(raft["term"] >= 2 and raft["commit"] >= raft["applied"] > 0, "raft.status is", raft)
     # On a plaintext port, etcd takes HTTP/2 for gRPC alone.
     more = ["--http2-prior-knowledge"] if scratch.kind == "moat" else []
     for option in ["--http2", "--http1.1", *more]:

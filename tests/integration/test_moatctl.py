@@ -728,6 +728,7 @@ def refuses(scratch):
 
     for option in ("--cert", "--key", "--cacert"):
         refused(["get", "a", option, "f"], 128, f"Error: {option} does not work in this version")
+    refused(["get", "a", "--insecure-skip-tls-verify"], 128, "has no TLS client")
     refused(["get", "a", "--cert="], 128, "empty string is passed to --cert option")
     refused(["get", "a", "--endpoints", "https://h:1"], 128, "has no TLS client")
     refused(["get", "a", "-d", "example.com"], 128, "name the endpoints with --endpoints")

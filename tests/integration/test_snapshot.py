@@ -210,6 +210,46 @@ def etcdutl(scratch):
     check(status == 1 and b"in use" in err, "defrag beside a running server:", err)
 
 
+@test("etcdutl: help, completion and wrong command lines as the real one's")
+def etcdutl_lines(scratch):
+    theirs = peer("etcd-3.7/etcdutl")
+    ours = scratch.sub("etcdutl")
+    os.symlink(MOAT, ours)
+    commands = ["completion", "defrag", "hashkv", "migrate", "snapshot", "snapshot restore"]
+    lines = [f"{c} --help" for c in [*commands, "snapshot status", "version"]]
+    lines += ["", "help", "--help", "help snapshot", "help snapshot restore", "nope", "snapshot"]
+    lines += ["snapshot nope", "snapshot status", "snapshot restore", "hashkv", "hashkv a b"]
+    lines += ["hashkv --rev x f", "defrag", "defrag --nope", "--nope", "--timeout x version"]
+    lines += ["completion", "completion nope", "migrate", "migrate --data-dir d"]
+    lines += [f"migrate --data-dir d --target-version {v}" for v in ("x", "3.6.1", "3.4")]
+    for line in lines:
+        same(run([ours, *line.split()]), run([theirs, *line.split()]), line)
+    for shell in ("bash", "zsh", "fish", "powershell"):
+        status, out, _ = run([ours, "completion", shell])
+        same(status, 0)
+        has(out.decode(), "snapshot", "--target-version")
+    script = """source <("$1" completion bash); COMP_CWORD=2 COMP_WORDS=(etcdutl snapshot s)
+        _etcdutl; echo "${COMPREPLY[@]}" """
+    same(run(["bash", "-c", script, "bash", ours])[1], b"status\n")
+
+
+@test("etcdutl migrate: moat's data needs none; etcd's, and what is in use, is refused")
+def migrate(scratch):
+    server = scratch.server()
+    ours = scratch.sub("etcdutl")
+    os.symlink(MOAT, ours)
+    line = [ours, "migrate", "--target-version", "3.6", "--data-dir"]
+    server.start()
+    status, _, err = run([*line, server.data])
+    check(status == 1 and b"in use" in err, "beside a running server:", err)
+    server.stop()
+    status, out, _ = run([*line, server.data])
+    check(status == 0 and b"Nothing to migrate" in out, "of moat's data:", out)
+    os.mkdir(scratch.sub("etcd"))
+    status, _, err = run([*line, scratch.sub("etcd")])
+    check(status == 1 and b"moat/db" in err, "of no data of moat's:", err)
+
+
 @test("what is no whole snapshot, and a directory with data in it, are refused in a sentence")
 def refusals(scratch):
     server = scratch.server()

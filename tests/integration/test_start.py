@@ -385,6 +385,22 @@ def http_apart(scratch):
         same(run(command)[1], b"404", path)
 
 
+@test("$NOTIFY_SOCKET: systemd is told when clients are served, and when that ends")
+def notifies(scratch):
+    path = scratch.sub("notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(path)
+        listener.settimeout(20)
+        server = scratch.server(environment={"NOTIFY_SOCKET": path})
+        server.start()
+        same(listener.recv(100), b"READY=1")
+        server.stop()
+        same(listener.recv(100), b"STOPPING=1")
+    server = scratch.server(environment={"NOTIFY_SOCKET": scratch.sub("nobody")}, data="other")
+    server.start()
+    wait_for(lambda: "server.notify_failed" in server.log(), 20, "a line about it")
+
+
 @test("--memory-mlock: what is in memory stays there")
 def mlock(scratch):
     server = scratch.server("--memory-mlock")

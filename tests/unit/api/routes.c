@@ -1,8 +1,10 @@
 /* Which routes each port has, and what /version says. */
 #include "lab.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -25,6 +27,22 @@ static void the_version(void **state)
     expect(&l, "/version", 200,
            "{\"etcdserver\":\"3.7.0\",\"etcdcluster\":\"3.7.0\",\"storage\":\"3.7.0\",\"moat\":"
            "\"" MOAT_VERSION "\"}");
+    lab_close(&l);
+}
+
+static void where_raft_stands(void **state)
+{
+    (void)state;
+    struct lab l;
+    char want[256];
+    lab_open(&l, NULL);
+    snprintf(want, sizeof(want),
+             "{\n\"raft.status\": {\"id\":\"%" PRIx64 "\",\"term\":%" PRIu64 ",\"commit\":%" PRIu64
+             ",\"lead\":\"%" PRIx64 "\",\"raftState\":\"StateLeader\",\"applied\":%" PRIu64
+             "}\n}\n",
+             (uint64_t)LAB_MEMBER, quorum_term(l.quorum), quorum_committed(l.quorum),
+             (uint64_t)LAB_MEMBER, quorum_applied(l.quorum));
+    expect(&l, "/debug/vars", 200, want);
     lab_close(&l);
 }
 
@@ -51,6 +69,7 @@ static void the_port_for_metrics_has_no_more(void **state)
     expect(&l, "/livez", 200, "ok\n");
     expect(&l, "/readyz/non_learner", 200, "ok\n");
     expect(&l, "/version", 404, "404 page not found\n");
+    expect(&l, "/debug/vars", 404, "404 page not found\n");
     struct caller_reply *r = lab_put(&l, "a", "b");
     assert_int_equal(r->grpc_status, GRPC_UNIMPLEMENTED);
     lab_close(&l);
@@ -60,6 +79,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_version),
+        cmocka_unit_test(where_raft_stands),
         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(the_port_for_metrics_has_no_more),
     };

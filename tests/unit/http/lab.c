@@ -83,6 +83,19 @@ static size_t source_whole(const struct http_source *src)
         ->left;
 }
 
+/* Of a WebSocket: what came goes back. */
+static enum http_pull socket_pull(struct http_source *src, struct buf *out, size_t max)
+{
+    struct lab_stream *s = CONTAINER_OF(src, struct lab_stream, source);
+    size_t n = s->body.n < max ? s->body.n : max;
+    if (n)
+        buf_append(out, s->body.p, n);
+    buf_consume(&s->body, n);
+    if (s->body.n)
+        return HTTP_PULL_MORE;
+    return s->ended ? HTTP_PULL_END : HTTP_PULL_WAIT;
+}
+
 static bool is(const struct lab_stream *s, const char *path)
 {
     size_t n = strlen(path);
@@ -129,6 +142,20 @@ static void answer_error(struct lab_stream *s)
     http_stream_send(s->stream, (struct slice){0});
 }
 
+static void open_socket(struct lab_stream *s, const struct http_request *r)
+{
+    static const struct http_source_ops ops = {socket_pull, source_release};
+    bool bearer = http_request_header(r, "sec-websocket-protocol").p != NULL;
+    unsigned status = http_stream_websocket(
+        s->stream, bearer ? SLICE_LIT("Bearer") : (struct slice){0}, LAB_SOCKET_MAX);
+    if (status) {
+        http_stream_headers(s->stream, status, NULL, 0, 0);
+        return;
+    }
+    s->source.ops = &ops;
+    http_stream_source(s->stream, &s->source);
+}
+
 static void *on_request(struct http_handler *handler, struct http_stream *stream,
                         const struct http_request *r)
 {
@@ -150,6 +177,8 @@ static void *on_request(struct http_handler *handler, struct http_stream *stream
         http_stream_reset(stream, HTTP_RESET_CALM);
     } else if (is(s, "/wait")) {
         answer_source(s, false);
+    } else if (is(s, "/socket") && http_websocket_asked(r)) {
+        open_socket(s, r);
     }
     return s;
 }
@@ -159,13 +188,17 @@ static void on_data(struct http_handler *handler, void *ctx, struct slice piece)
     struct lab *l = CONTAINER_OF(handler, struct lab, handler);
     struct lab_stream *s = ctx;
     buf_printf(&l->journal, "data %zu\n", piece.n);
-    if (is(s, "/hold")) {
+    if (is(s, "/hold") || is(s, "/socket-hold")) {
         s->held += piece.n;
         return;
     }
     if (!is(s, "/sink"))
         buf_append_slice(&s->body, piece);
     http_stream_consumed(s->stream, piece.n);
+    if (is(s, "/socket")) {
+        s->ended = s->body.n >= 4 && memcmp(s->body.p + s->body.n - 4, "bye\n", 4) == 0;
+        http_stream_resume(s->stream);
+    }
     if (is(s, "/late") && s->body.n == piece.n)
         answer(s, SLICE_LIT("late"));
 }

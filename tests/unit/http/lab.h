@@ -9,7 +9,9 @@
  *   /wait        a source that waits for lab_say   /fail       a source that fails after 3 bytes
  *   /hold        never answered, body not consumed /short      a source shorter than its length
  *   /late        "late", at the first piece of the body
- *   /reset       reset at once                     /sink       body consumed, "ok" at the end */
+ *   /reset       reset at once                     /sink       body consumed, "ok" at the end
+ *   /socket      a WebSocket that sends back what it gets, and ends after a line "bye"
+ *   /socket-hold one that consumes nothing */
 #ifndef TEST_HTTP_LAB_H
 #define TEST_HTTP_LAB_H
 
@@ -17,6 +19,8 @@
 
 #define LAB_START_NS 1000000000000u
 #define LAB_WALL_NS  784111777000000000u /* Sun, 06 Nov 1994 08:49:37 GMT */
+
+#define LAB_SOCKET_MAX 1000u /* bytes of a message to /socket */
 
 struct lab {
     struct env env;

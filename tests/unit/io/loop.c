@@ -166,6 +166,8 @@ static void signals_arrive_on_the_loop(void **state)
     struct err err = {0};
     assert_int_equal(io_loop_on_signal(r->loop, on_signal, &s, &err), RC_OK);
     assert_int_equal(kill(getpid(), SIGPIPE), 0); /* ignored */
+    assert_int_equal(kill(getpid(), SIGUSR1), 0); /* … */
+    assert_int_equal(kill(getpid(), SIGUSR2), 0);
     assert_int_equal(kill(getpid(), SIGTERM), 0);
     rig_until(r, seen_one, &s);
     assert_int_equal(kill(getpid(), SIGINT), 0);
