@@ -1,19 +1,10 @@
-#include "sim/world.h"
+#include "sim/world_inner.h"
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "kv/map_storage.h"
-#include "sim/client.h"
-#include "sim/judge.h"
-#include "sim/lanes.h"
-#include "sim/lazy.h"
-#include "sim/majority.h"
-#include "sim/node.h"
-#include "sim/promises.h"
 #include "sim/rights.h"
-#include "sim/watchers.h"
 #include "state/leases.h"
-#include "state/lessor.h"
 #include "wire/raft_request.h"
 
 #include <stdarg.h>
@@ -21,62 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLIGHT_MAX       64u  /* requests under way at once */
-#define LAZY_MAX         4u   /* ranges being read piecemeal */
-#define QUIET_S          10u  /* at the end, longer than any lease */
-#define EFFECTS_TO_CRASH 120u /* at most so many disk effects until power is lost */
-
-#define GUARDED_PPM    400000u /* of the worlds: authentication is on, most of the time */
-#define PEOPLE_PPM     30000u  /* of the writes: about users and roles; … */
-#define PEOPLE_PPM_MAX 90000u  /* … in a guarded world */
-
+#define GUARDED_PPM         400000u /* of the worlds: authentication is on, most of the time */
+#define QUIET_S             10u     /* at the end, longer than any lease */
+#define EFFECTS_TO_CRASH    120u    /* at most so many disk effects until power is lost */
 #define LEASE_CHECKPOINT_NS (900 * (uint64_t)NS_PER_MS) /* leases live a few seconds here */
 
-/* A write under way. It is forgotten, though perhaps not undone, when the node dies. */
-struct flight {
-    uint64_t id;                 /* 0: free */
-    struct lessor_proposal *own; /* the lessor's, not a client's */
-};
-
-struct reading {
-    struct read_waiter waiter;
-    struct world *w;
-    bool waiting;
-    int64_t acknowledged; /* the greatest revision acknowledged before the read began */
-};
-
-struct world {
-    struct world_options opt;
-    struct world_result *out;
-    struct rng rng;
-    struct rng disk_rng;
-    struct sim_disk *disk;
-    struct storage *storage;
-    struct node node;
-    struct judge judge;
-    struct watchers watchers;
-    uint64_t now_ns;
-    uint64_t next_client_ns;
-    uint64_t full_until_ns;
-    uint64_t next_id;
-    uint64_t last_term; /* that the node led in */
-    struct flight flights[FLIGHT_MAX];
-    struct lanes lanes;
-    struct lazy lazies[LAZY_MAX];
-    struct reading reading;
-    struct promises promises;
-    struct majority majority;
-    bool grows;   /* other voters are added */
-    bool leads;   /* as the lessor was told */
-    bool quiet;   /* no clients */
-    bool guarded; /* authentication may be on */
-    struct arena arena;
-    struct buf scratch;
-};
-
-static void fail(struct world *w, const char *fmt, ...) PRINTF(2, 3);
-
-static void fail(struct world *w, const char *fmt, ...)
+void world_fail(struct world *w, const char *fmt, ...)
 {
     if (w->out->failed)
         return;
@@ -87,15 +28,13 @@ static void fail(struct world *w, const char *fmt, ...)
     va_end(args);
 }
 
-static void trace(struct world *w, uint64_t what, uint64_t value)
+void world_trace(struct world *w, uint64_t what, uint64_t value)
 {
     w->out->trace = (w->out->trace ^ (what << 56 ^ value ^ w->now_ns)) * 0x100000001b3u;
     w->out->trace ^= w->out->trace >> 29;
 }
 
-static void say(struct world *w, const char *fmt, ...) PRINTF(2, 3);
-
-static void say(struct world *w, const char *fmt, ...)
+void world_say(struct world *w, const char *fmt, ...)
 {
     if (!w->opt.verbose)
         return;
@@ -109,7 +48,7 @@ static void say(struct world *w, const char *fmt, ...)
 
 /* ---- The lessor's entries ---- */
 
-static struct flight *free_flight(struct world *w)
+struct flight *world_free_flight(struct world *w)
 {
     for (size_t i = 0; i < FLIGHT_MAX; i++)
         if (w->flights[i].id == 0)
@@ -120,14 +59,14 @@ static struct flight *free_flight(struct world *w)
 static bool propose_own(void *arg, struct lessor_proposal *p, uint32_t field, struct slice request)
 {
     struct world *w = arg;
-    struct flight *f = free_flight(w);
+    struct flight *f = world_free_flight(w);
     struct buf entry = {0};
     if (!f || state_congested(w->node.state))
         return false;
     *f = (struct flight){.id = ++w->next_id, .own = p};
     raft_request_begin(&entry, f->id);
     raft_request_embed(&entry, field, request);
-    trace(w, 9, entry.n);
+    world_trace(w, 9, entry.n);
     quorum_propose(w->node.quorum, &entry, f);
     return true;
 }
@@ -145,7 +84,7 @@ static void check_rights(struct world *w)
 {
     const char *wrong = rights_check(&w->judge.people, state_auth(w->node.state));
     if (wrong)
-        fail(w, "after entry %llu: %s", (unsigned long long)w->judge.applied, wrong);
+        world_fail(w, "after entry %llu: %s", (unsigned long long)w->judge.applied, wrong);
 }
 
 static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
@@ -159,20 +98,21 @@ static void on_apply(void *arg, const struct wal_entry *e, void *ctx)
     state_apply(w->node.state, e->index, e->term, body, &reply);
     const char *wrong = judge_entry(&w->judge, e->index, body, &reply, state_hash(w->node.state));
     if (wrong)
-        fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
+        world_fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
     bool told = f && !f->own;
     wrong = promises_judge(&w->promises, e, &reply, told);
     if (wrong)
-        fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
+        world_fail(w, "entry %llu: %s", (unsigned long long)e->index, wrong);
     if (e->index == w->judge.applied)
         check_rights(w);
     w->out->refused += told && reply.error == ETCD_PERMISSION_DENIED;
-    trace(w, 1, e->index ^ state_hash(w->node.state));
+    world_trace(w, 1, e->index ^ state_hash(w->node.state));
     buf_fini(&reply.body);
     if (!f)
         return;
     if (w->majority.lost)
-        fail(w, "entry %llu is acknowledged without a majority", (unsigned long long)e->index);
+        world_fail(w, "entry %llu is acknowledged without a majority",
+                   (unsigned long long)e->index);
     if (f->own) {
         land_own(f, true);
         return;
@@ -186,141 +126,11 @@ static void on_drop(void *arg, void *ctx)
 {
     struct world *w = arg;
     struct flight *f = ctx;
-    trace(w, 2, 0);
+    world_trace(w, 2, 0);
     if (f->own)
         land_own(f, false);
     else
         f->id = 0;
-}
-
-/* Who asks next. */
-static struct auth_who somebody(struct world *w, bool manages)
-{
-    struct auth_who who;
-    const char *wrong =
-        rights_who(&w->judge.people, &w->rng, state_auth(w->node.state), manages, &who);
-    if (wrong)
-        fail(w, "%s", wrong);
-    return who;
-}
-
-/* ---- Reads ---- */
-
-static void check_range(struct world *w)
-{
-    struct pb_range_request r;
-    struct kv *kv = state_kv(w->node.state);
-    client_range(&w->rng, kv_revision(kv), kv_compacted(kv), &w->arena, &r);
-    struct auth_who who = somebody(w, false);
-    struct auth_denial why;
-    enum etcd_error may = rights_read(&w->judge.people, &who, r.key, r.range_end);
-    if (auth_may(state_auth(w->node.state), &who, AUTH_READ, r.key, r.range_end, &why) != may)
-        fail(w, "a read is judged otherwise than by the model");
-    const char *wrong = may == ETCD_OK ? judge_range(&w->judge, kv, &r) : NULL;
-    if (wrong)
-        fail(w, "a read: %s", wrong);
-    w->out->reads++;
-}
-
-static void read_ready(struct read_waiter *waiter, enum rc rc)
-{
-    struct reading *r = CONTAINER_OF(waiter, struct reading, waiter);
-    struct world *w = r->w;
-    r->waiting = false;
-    trace(w, 3, (uint64_t)rc);
-    if (rc != RC_OK || w->node.stopped)
-        return;
-    if (w->majority.lost)
-        fail(w, "a linearizable read is answered without a majority");
-    if (kv_revision(state_kv(w->node.state)) < r->acknowledged)
-        fail(w, "a linearizable read at revision %lld misses one acknowledged at %lld",
-             (long long)kv_revision(state_kv(w->node.state)), (long long)r->acknowledged);
-    check_range(w);
-}
-
-static void read_once(struct world *w)
-{
-    if (w->reading.waiting)
-        return;
-    w->reading.waiting = true;
-    w->reading.acknowledged = w->judge.acknowledged_revision;
-    quorum_read(w->node.quorum, &w->reading.waiter);
-}
-
-static void read_lazily(struct world *w)
-{
-    struct lazy *l = &w->lazies[rng_below(&w->rng, LAZY_MAX)];
-    const char *wrong = lazy_step(l, &w->rng, state_kv(w->node.state), &w->arena);
-    if (wrong)
-        fail(w, "%s", wrong);
-}
-
-/* ---- Writes ---- */
-
-/* As src/api does before it proposes, most of the time: otherwise more would have to be under way
- * for something to be refused when it is applied. */
-static bool may_propose(struct world *w, const struct raft_request *r)
-{
-    struct auth_denial why;
-    const struct auth_who who = {r->username, r->auth_revision};
-    if (rng_chance(&w->rng, 300000))
-        return true;
-    enum etcd_error may = rights_judge(&w->judge.people, &w->judge.model, r);
-    if (auth_judge(w->node.state, &who, r->field, r->body, &why) != may)
-        fail(w, "a request is judged otherwise than by the model");
-    return may == ETCD_OK;
-}
-
-static uint32_t make_write(struct world *w, uint64_t id)
-{
-    struct kv *kv = state_kv(w->node.state);
-    buf_clear(&w->scratch);
-    if (rng_chance(&w->rng, w->guarded ? PEOPLE_PPM_MAX : PEOPLE_PPM))
-        return people_write(&w->rng, &w->judge.people, w->guarded, &w->scratch);
-    return client_write(&w->rng, id, kv_revision(kv), kv_compacted(kv), &w->arena, &w->scratch);
-}
-
-static void write_once(struct world *w)
-{
-    struct flight *f = free_flight(w);
-    if (!f || state_congested(w->node.state))
-        return;
-    struct buf entry = {0};
-    uint64_t id = ++w->next_id;
-    struct raft_request r = {.id = id, .field = make_write(w, id)};
-    struct auth_who who = somebody(w, people_know(r.field));
-    r.body = buf_slice(&w->scratch);
-    r.username = who.user;
-    r.auth_revision = who.revision;
-    w->out->writes++;
-    if (!may_propose(w, &r))
-        return;
-    f->id = id;
-    raft_request_begin_as(&entry, id, who.user, who.revision);
-    raft_request_embed(&entry, r.field, r.body);
-    w->out->compactions += r.field == RAFT_REQUEST_COMPACTION;
-    trace(w, 4, entry.n);
-    quorum_propose(w->node.quorum, &entry, f);
-}
-
-static void client_step(struct world *w)
-{
-    if (w->quiet) {
-        w->next_client_ns = w->now_ns + NS_PER_S;
-        return;
-    }
-    uint64_t burst = rng_chance(&w->rng, 100000) ? rng_below(&w->rng, 20) : 1;
-    for (uint64_t i = 0; i < burst; i++)
-        write_once(w);
-    if (rng_chance(&w->rng, 300000))
-        read_once(w);
-    if (rng_chance(&w->rng, 100000))
-        promises_renew(&w->promises, &w->rng, state_lessor(w->node.state));
-    read_lazily(w);
-    watchers_step(&w->watchers, &w->rng);
-    arena_fini(&w->arena);
-    uint64_t gap = rng_chance(&w->rng, 20000) ? 400 * NS_PER_MS : 2 * NS_PER_MS;
-    w->next_client_ns = w->now_ns + rng_below(&w->rng, gap);
 }
 
 /* ---- Life and death ---- */
@@ -341,7 +151,7 @@ static void note_lead(struct world *w)
     bool leads = quorum_is_leader(w->node.quorum);
     const char *wrong = majority_note(&w->majority, &w->node);
     if (wrong)
-        fail(w, "%s", wrong);
+        world_fail(w, "%s", wrong);
     if (leads == w->leads)
         return;
     w->leads = leads;
@@ -356,7 +166,7 @@ static void note_lead(struct world *w)
 static void power_loss(struct world *w)
 {
     bool undo = rng_chance(&w->rng, 500000);
-    say(w, "power loss after %llu effects", (unsigned long long)sim_disk_effects(w->disk));
+    world_say(w, "power loss after %llu effects", (unsigned long long)sim_disk_effects(w->disk));
     sim_disk_die_at(w->disk, 0);
     forget_life(w);
     node_crash(&w->node);
@@ -364,24 +174,24 @@ static void power_loss(struct world *w)
     map_storage_power_loss(w->storage, undo);
     w->out->power_losses++;
     w->out->undone_commits += undo;
-    trace(w, 5, undo);
+    world_trace(w, 5, undo);
 }
 
 static void kill_process(struct world *w)
 {
-    say(w, "kill");
+    world_say(w, "kill");
     sim_disk_die_at(w->disk, 0);
     forget_life(w);
     node_crash(&w->node);
     sim_disk_restart(w->disk);
     map_storage_power_loss(w->storage, false);
     w->out->kills++;
-    trace(w, 6, 0);
+    world_trace(w, 6, 0);
 }
 
 static void clean_stop(struct world *w)
 {
-    say(w, "clean stop");
+    world_say(w, "clean stop");
     for (size_t i = 0; i < LAZY_MAX; i++)
         lazy_close(&w->lazies[i]);
     watchers_end(&w->watchers);
@@ -390,7 +200,7 @@ static void clean_stop(struct world *w)
     sim_disk_restart(w->disk);
     map_storage_power_loss(w->storage, true); /* sync made it proof */
     w->out->clean_stops++;
-    trace(w, 7, 0);
+    world_trace(w, 7, 0);
 }
 
 static void after_start(struct world *w)
@@ -399,21 +209,21 @@ static void after_start(struct world *w)
     uint64_t term = quorum_term(w->node.quorum);
     note_lead(w);
     if (!w->leads && !w->majority.lost)
-        fail(w, "the only voter does not lead");
+        world_fail(w, "the only voter does not lead");
     if (w->leads && term <= w->last_term) /* R8: it must not lead twice in one term */
-        fail(w, "term %llu after term %llu", (unsigned long long)term,
-             (unsigned long long)w->last_term);
+        world_fail(w, "term %llu after term %llu", (unsigned long long)term,
+                   (unsigned long long)w->last_term);
     w->last_term = term;
     if (applied < w->judge.acknowledged)
-        fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
-             (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
+        world_fail(w, "entry %llu was acknowledged, but after the crash the log ends at %llu",
+                   (unsigned long long)w->judge.acknowledged, (unsigned long long)applied);
     if (applied == w->judge.applied)
         check_rights(w);
     const char *wrong = judge_state(&w->judge, applied, state_hash(w->node.state));
     if (wrong)
-        fail(w, "after a start at entry %llu: %s", (unsigned long long)applied, wrong);
-    say(w, "started: storage %llu, applied %llu", (unsigned long long)w->node.restored,
-        (unsigned long long)applied);
+        world_fail(w, "after a start at entry %llu: %s", (unsigned long long)applied, wrong);
+    world_say(w, "started: storage %llu, applied %llu", (unsigned long long)w->node.restored,
+              (unsigned long long)applied);
 }
 
 /* A start can itself be interrupted: by power loss, an error, or a disk without room. */
@@ -433,7 +243,7 @@ static void start(struct world *w)
         if (majority_forces(&w->majority, &w->rng))
             place.alone_id = ++w->next_id;
         enum rc rc = node_start(&w->node, &place, &events, &err);
-        trace(w, 8, (uint64_t)rc);
+        world_trace(w, 8, (uint64_t)rc);
         if (rc == RC_OK && !w->node.stopped && !sim_disk_dead(w->disk)) {
             sim_disk_die_at(w->disk, UINT64_MAX);
             after_start(w);
@@ -441,23 +251,23 @@ static void start(struct world *w)
             return;
         }
         if (!sim_disk_dead(w->disk)) {
-            fail(w, "the node does not start: %s", err.text[0] ? err.text : w->node.why);
+            world_fail(w, "the node does not start: %s", err.text[0] ? err.text : w->node.why);
             return;
         }
         power_loss(w);
     }
-    fail(w, "the node did not start in twenty tries");
+    world_fail(w, "the node did not start in twenty tries");
 }
 
 static void grow_cluster(struct world *w)
 {
-    struct flight *f = free_flight(w);
+    struct flight *f = world_free_flight(w);
     struct buf entry = {0};
     if (!f)
         return;
     f->id = ++w->next_id;
     majority_entry(f->id, &entry);
-    say(w, "another voter is added");
+    world_say(w, "another voter is added");
     quorum_propose(w->node.quorum, &entry, f);
     if (rng_chance(&w->rng, 500000)) /* before storage has it */
         sim_disk_die_at(w->disk, sim_disk_effects(w->disk) + rng_between(&w->rng, 1, 40));
@@ -485,18 +295,18 @@ static void trouble(struct world *w)
             map_storage_set_capacity(w->storage, 1);
         w->full_until_ns = w->now_ns + rng_below(&w->rng, 3000 * (uint64_t)NS_PER_MS);
         w->out->full_disks++;
-        say(w, "the disk is full for a while");
+        world_say(w, "the disk is full for a while");
         return;
     case 5:
         w->node.wall_ns = rng_u64(&w->rng);
-        say(w, "somebody sets the clock");
+        world_say(w, "somebody sets the clock");
         return;
     case 6: {
         uint64_t ns = rng_below(&w->rng, 6000 * (uint64_t)NS_PER_MS);
         w->now_ns += ns;
         w->next_client_ns += ns; /* they wait in the socket */
         w->out->pauses++;
-        say(w, "the process stands still");
+        world_say(w, "the process stands still");
         return;
     }
     case 8:
@@ -535,7 +345,7 @@ static void step(struct world *w)
     else if (lane != LANE_COUNT)
         lanes_step(&w->lanes, &w->node.workers, lane);
     else
-        client_step(w);
+        world_clients(w);
 }
 
 /* The end of a turn; then what a supervisor would see. */
@@ -548,7 +358,7 @@ static void turn(struct world *w)
         power_loss(w);
         start(w);
     } else if (w->node.stopped) {
-        say(w, "stopped: %s", w->node.why);
+        world_say(w, "stopped: %s", w->node.why);
         if (rng_chance(&w->rng, 300000)) {
             power_loss(w);
             start(w);
@@ -581,7 +391,7 @@ static void outlive_leases(struct world *w)
         turn(w);
     }
     if (!w->out->failed && leases_count(state_leases(w->node.state)) > 0)
-        fail(w, "a lease whose time is up is still there");
+        world_fail(w, "a lease whose time is up is still there");
 }
 
 static uint64_t crashes(const struct world_result *r)
@@ -598,13 +408,13 @@ static void live(struct world *w)
         turn(w);
         const char *wrong = watchers_check(&w->watchers);
         if (wrong)
-            fail(w, "%s", wrong);
+            world_fail(w, "%s", wrong);
         if (!w->out->failed && rng_chance(&w->rng, 2000))
             trouble(w);
         if (++steps > step_max)
-            fail(w, "no progress: %llu writes and %llu crashes in %llu steps",
-                 (unsigned long long)w->out->writes, (unsigned long long)crashes(w->out),
-                 (unsigned long long)steps);
+            world_fail(w, "no progress: %llu writes and %llu crashes in %llu steps",
+                       (unsigned long long)w->out->writes, (unsigned long long)crashes(w->out),
+                       (unsigned long long)steps);
     }
 }
 
@@ -616,7 +426,7 @@ void world_run(const struct world_options *opt, struct world_result *out)
     w->out = out;
     w->now_ns = NS_PER_S;
     w->next_client_ns = w->now_ns;
-    w->reading = (struct reading){.waiter = {.ready = read_ready}, .w = w};
+    w->reading = (struct reading){.waiter = {.ready = world_read_ready}, .w = w};
     rng_seed(&w->rng, opt->seed);
     rng_seed(&w->disk_rng, rng_u64(&w->rng));
     w->grows = rng_chance(&w->rng, 250000);
