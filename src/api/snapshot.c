@@ -5,6 +5,7 @@
  * while the client takes it; at last the SHA-256 over all of it. No sweep deletes anything
  * meanwhile, so a reader that takes too long for that is cut off. */
 #include "api/inner.h"
+#include "api/pace.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "env/metrics.h"

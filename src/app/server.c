@@ -9,6 +9,7 @@
 #include "app/jwt_load.h"
 #include "app/listeners.h"
 #include "app/logger.h"
+#include "app/resident.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "env/metrics.h"
@@ -21,8 +22,6 @@
 #include <stdlib.h>
 
 #define TRAILING_ENTRIES 5000u /* kept behind what storage holds (--snapshot-catchup-entries) */
-#define TRIM_RESIDENT_NS ((uint64_t)10 * NS_PER_S)
-#define RESIDENT_MAX     (64u << 20) /* bytes of mapped files; above: given back (still cached) */
 #define HTTP_BUDGET      (512ull << 20) /* bytes that may wait in connections */
 
 struct server {
@@ -46,9 +45,7 @@ struct server {
     struct listeners listeners;
     const char **peer_urls; /* texts, for the member list */
     const char **client_urls;
-    struct timer trim_resident;
-    struct job trim_job;
-    bool trimming; /* the job is on its way */
+    struct resident resident;
     uint64_t trimmed;
     bool wal_full;
     bool store_full;
@@ -193,29 +190,6 @@ static void on_turn(void *arg)
     quorum_flush(s->quorum);
     if (state_turn(s->state))
         io_loop_again(s->loop);
-}
-
-static void trim(struct job *job)
-{
-    store_trim_resident(CONTAINER_OF(job, struct server, trim_job)->storage);
-}
-
-static void trim_done(struct job *job)
-{
-    CONTAINER_OF(job, struct server, trim_job)->trimming = false;
-}
-
-/* Pages of the data file that were read count as ours until they are given back; the page cache
- * keeps them, so a next touch costs little. Not on the loop: of a large file that takes long. */
-static void trim_resident(struct timer *t)
-{
-    struct server *s = CONTAINER_OF(t, struct server, trim_resident);
-    if (!s->conf->memory_mlock && !s->trimming && io_resident_file_bytes() > RESIDENT_MAX) {
-        s->trimming = true;
-        s->trim_job = (struct job){.run = trim, .done = trim_done};
-        worker_submit(s->env->workers, LANE_POOL, &s->trim_job);
-    }
-    env_after(s->env, t, TRIM_RESIDENT_NS);
 }
 
 /* The unit's Type=notify waits for the first of these. */
@@ -518,8 +492,8 @@ static enum rc start(struct server *s, struct err *err)
     if (rc != RC_OK)
         return rc;
     io_loop_on_turn(s->loop, on_turn, s);
-    s->trim_resident.fire = trim_resident;
-    env_after(s->env, &s->trim_resident, TRIM_RESIDENT_NS);
+    if (!s->conf->memory_mlock)
+        resident_begin(&s->resident, s->env, s->storage);
     return RC_OK;
 }
 
@@ -558,7 +532,7 @@ static void finish(struct server *s)
                      STR("nothing is lost: the next start applies the log again"));
     }
     worker_drain(s->env->workers, LANE_STORE);
-    timer_stop(s->env->timers, &s->trim_resident);
+    resident_end(&s->resident);
     if (s->loop)
         io_loop_close_conns(s->loop);
     quorum_free(s->quorum); /* reads that still wait for it are refused */
