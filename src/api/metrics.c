@@ -17,6 +17,10 @@ static void set_storage(const struct api *a, struct metrics *m)
     storage_stats(a->opt.storage, &sizes);
     kv_stats(kv, &stats);
     m->db_bytes = m->db_bytes_3_4 = sizes.file_bytes;
+    m->puts_3_4 = m->mvcc_puts;
+    m->deletes_3_4 = m->mvcc_deletes;
+    m->ranges_3_4 = m->mvcc_ranges;
+    m->txns_3_4 = m->mvcc_txns;
     m->db_used_bytes = sizes.used_bytes;
     m->current_revision = (uint64_t)kv_revision(kv);
     m->compact_revision = (uint64_t)kv_compacted(kv);

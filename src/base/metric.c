@@ -26,6 +26,7 @@ BUCKETS(snapshot, B(0.01), B(0.02), B(0.04), B(0.08), B(0.16), B(0.32), B(0.64),
         B(5.12), B(10.24), B(20.48), B(40.96), B(81.92), B(163.84), B(327.68), B(655.36))
 BUCKETS(defrag, B(0.1), B(0.2), B(0.4), B(0.8), B(1.6), B(3.2), B(6.4), B(12.8), B(25.6), B(51.2),
         B(102.4), B(204.8), B(409.6))
+BUCKETS(receive, B(0.1), B(0.2), B(0.4), B(0.8), B(1.6), B(3.2), B(6.4), B(12.8), B(25.6), B(51.2))
 /* clang-format on */
 
 void metric_observe(struct metric_histogram *h, double value)

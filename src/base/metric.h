@@ -31,6 +31,7 @@ extern const struct metric_buckets metric_buckets_apply;    /* 0.1 ms, doubled, 
 extern const struct metric_buckets metric_buckets_hash;     /* 10 ms, doubled, to 163.84 s */
 extern const struct metric_buckets metric_buckets_snapshot; /* 10 ms, doubled, to 655.36 s */
 extern const struct metric_buckets metric_buckets_defrag;   /* 100 ms, doubled, to 409.6 s */
+extern const struct metric_buckets metric_buckets_receive;  /* 100 ms, doubled, to 51.2 s */
 
 struct metric_histogram {
     const struct metric_buckets *buckets;

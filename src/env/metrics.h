@@ -45,6 +45,14 @@
     X(watchers, UNTYPED, "etcd_debugging_mvcc_watcher_total", "Total number of watchers.")         \
     X(db_bytes_3_4, GAUGE, "etcd_debugging_mvcc_db_total_size_in_bytes",                           \
       "Total size of the underlying database physically allocated in bytes.")                      \
+    X(puts_3_4, COUNTER, "etcd_debugging_mvcc_put_total",                                          \
+      "Total number of puts seen by this member.")                                                 \
+    X(deletes_3_4, COUNTER, "etcd_debugging_mvcc_delete_total",                                    \
+      "Total number of deletes seen by this member.")                                              \
+    X(ranges_3_4, COUNTER, "etcd_debugging_mvcc_range_total",                                      \
+      "Total number of ranges seen by this member.")                                               \
+    X(txns_3_4, COUNTER, "etcd_debugging_mvcc_txn_total",                                          \
+      "Total number of txns seen by this member.")                                                 \
     X(open_reads, GAUGE, "etcd_mvcc_db_open_read_transactions",                                    \
       "The number of currently open read transactions")                                            \
     X(db_bytes, GAUGE, "etcd_mvcc_db_total_size_in_bytes",                                         \
@@ -108,7 +116,8 @@
     X(pinned_revisions, GAUGE, "moat_pinned_revisions",                                            \
       "Large answers in progress, each of which holds back physical compaction.")
 
-/* X(field, buckets, name, help) */
+/* X(field, buckets, name, help). Those of snap stay at 0: storage always holds the state, so no
+ * snapshot is saved beside it, and none comes from other members yet. Dashboards draw them. */
 #define METRICS_HISTOGRAMS(X)                                                                      \
     X(backend_commit, disk, "etcd_disk_backend_commit_duration_seconds",                           \
       "The latency distributions of commit called by backend.")                                    \
@@ -120,10 +129,22 @@
       "The latency distributions of fsync called by WAL.")                                         \
     X(wal_write, disk, "etcd_disk_wal_write_duration_seconds",                                     \
       "The latency distributions of write called by WAL.")                                         \
+    X(snap_save, disk, "etcd_debugging_snap_save_total_duration_seconds",                          \
+      "The total latency distributions of save called by snapshot.")                               \
+    X(snap_fsync, disk, "etcd_snap_fsync_duration_seconds",                                        \
+      "The latency distributions of fsync called by snap.")                                        \
+    X(snap_db_fsync, disk, "etcd_snap_db_fsync_duration_seconds",                                  \
+      "The latency distributions of fsyncing .snap.db file")                                       \
+    X(snap_db_save, receive, "etcd_snap_db_save_total_duration_seconds",                           \
+      "The total latency distributions of v3 snapshot save")                                       \
     X(hash, hash, "etcd_mvcc_hash_duration_seconds",                                               \
       "The latency distribution of storage hash operation.")                                       \
     X(hash_rev, hash, "etcd_mvcc_hash_rev_duration_seconds",                                       \
-      "The latency distribution of storage hash by revision operation.")
+      "The latency distribution of storage hash by revision operation.")                           \
+    X(sweep_slice, disk, "moat_compaction_slice_seconds",                                          \
+      "How long each slice of a compaction kept the loop.")                                        \
+    X(sweep_total, defrag, "moat_compaction_seconds",                                              \
+      "From a compaction until storage was rid of what it dropped.")
 
 struct metrics {
 #define X(field, type, name, help) uint64_t field;

@@ -17,6 +17,7 @@ enum etcd_error kv_compact(struct kv *kv, int64_t rev)
         return ETCD_FUTURE_REV;
     if (kv->sweep.target == 0) {
         kv->sweep.target = rev;
+        kv->sweep.begun_ns = env_now_ns(kv->env);
         kv->sweep.hashed = true;
         row_hash_init(&kv->sweep.hash, kv->compacted, rev);
     }
@@ -95,10 +96,12 @@ bool kv_sweep(struct kv *kv)
         return false;
     if (kv->sweep.delete_n >= KV_SWEEP_DELETES_MAX)
         return true;
-    struct pass p = {.kv = kv, .until_ns = env_now_ns(kv->env) + KV_SWEEP_SLICE_NS};
+    uint64_t begun_ns = env_now_ns(kv->env);
+    struct pass p = {.kv = kv, .until_ns = begun_ns + KV_SWEEP_SLICE_NS};
     struct slice from = slice_of(kv->sweep.cursor, REVISION_TOMBSTONE_LEN);
     if (storage_scan(kv->storage, TABLE_KEY, from, sweep_one, &p) != RC_OK)
         return false; /* storage is broken; who reads will say so */
+    env_observe_ns(kv->env, sweep_slice, env_now_ns(kv->env) - begun_ns);
     kv->sweep.damaged = p.damaged;
     kv->sweep.scanned = !p.more && !p.damaged;
     return p.more;

@@ -54,7 +54,8 @@ struct kv {
     struct list pins;  /* ranges that are read lazily */
     struct list holds; /* struct kv_hold */
     struct {
-        int64_t target;                         /* the compaction being swept; 0: none */
+        int64_t target; /* the compaction being swept; 0: none */
+        uint64_t begun_ns;
         uint8_t cursor[REVISION_TOMBSTONE_LEN]; /* scan from here */
         bool scanned;       /* nothing is left to find; deletes may wait for their flush */
         bool damaged;       /* storage gave what cannot be read: nothing more is swept */

@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "env/metrics.h"
 #include "kv/inner.h"
 #include "kv/watch_inner.h"
 #include "wire/kv_codec.h"
@@ -107,8 +108,10 @@ enum rc kv_restore(struct kv *kv, const struct kv_marks *marks, bool verify, str
     kv->revision = kv->flushed = marks->revision;
     kv->compacted = marks->compacted;
     kv->swept = marks->swept;
-    if (kv->compacted > kv->swept)
-        kv->sweep.target = kv->compacted; /* a crash came in between: sweep again from the start */
+    if (kv->compacted > kv->swept) { /* a crash came in between: sweep again from the start */
+        kv->sweep.begun_ns = env_now_ns(kv->env);
+        kv->sweep.target = kv->compacted;
+    }
     CHECKED(kv_check(kv));
     return RC_OK;
 }
@@ -347,6 +350,9 @@ void kv_flush_done(struct kv *kv)
         if (kv->sweep.hashed)
             kv_hash_remember(kv, row_hash_end(&kv->sweep.hash));
         kv->sweep.hashed = false;
+        uint64_t now_ns = env_now_ns(kv->env);
+        env_observe_ns(kv->env, sweep_total, now_ns - kv->sweep.begun_ns);
+        kv->sweep.begun_ns = now_ns;
         kv->swept = kv->sweep.target;
         kv->sweep.last = kv->sweep.scanned = false;
         kv->sweep.target = kv->compacted > kv->swept ? kv->compacted : 0;

@@ -65,6 +65,10 @@ etcd_server_version grpc_server_handled_total grpc_server_handling_seconds
 grpc_server_msg_received_total grpc_server_msg_sent_total grpc_server_started_total
 process_cpu_seconds_total process_max_fds process_open_fds process_resident_memory_bytes
 process_start_time_seconds
+etcd_debugging_mvcc_delete_total etcd_debugging_mvcc_put_total etcd_debugging_mvcc_range_total
+etcd_debugging_mvcc_txn_total
+etcd_debugging_snap_save_total_duration_seconds etcd_snap_db_fsync_duration_seconds
+etcd_snap_db_save_total_duration_seconds etcd_snap_fsync_duration_seconds
 """.split()
 
 OF_34_ONLY = {"etcd_debugging_mvcc_db_total_size_in_bytes"}
@@ -122,6 +126,7 @@ def counters(scratch):
         return after[name] - before[name]
 
     same(grown("etcd_mvcc_put_total"), 10)
+    same(grown("etcd_debugging_mvcc_put_total"), 10)
     same(grown("etcd_mvcc_range_total"), 1)
     same(grown("etcd_mvcc_delete_total"), 1)
     same(after["etcd_debugging_mvcc_keys_total"], 9)
@@ -159,6 +164,7 @@ def more_counters(scratch):
     post(where, "/v3/lease/revoke", {"ID": 2})
     for path in ("hash", "hashkv", "snapshot", "defragment"):
         same(post(where, "/v3/maintenance/" + path, {}).status, 200, path)
+    same(post(where, "/v3/kv/compaction", {"revision": 1, "physical": True}).status, 200)
     create = {"create_request": {"key": b64("a")}}
     with contextlib.closing(Stream(where, "/v3/watch", create, create)) as stream:
         for _ in range(2):
@@ -178,7 +184,9 @@ def more_counters(scratch):
     same(found["etcd_debugging_mvcc_watcher_total"], 2)
     same(found["etcd_debugging_mvcc_slow_watcher_total"], 0)
     same(found["etcd_debugging_mvcc_events_total"], 2)
+    check(found["moat_compaction_slice_seconds_count"] >= 1, "a slice or more")
     for name in (
+        "moat_compaction_seconds",
         "etcd_mvcc_hash_duration_seconds",
         "etcd_mvcc_hash_rev_duration_seconds",
         "etcd_disk_backend_snapshot_duration_seconds",
