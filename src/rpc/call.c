@@ -367,6 +367,8 @@ struct rpc_call *rpc_call_open(struct rpc_server *s, struct slice path,
     if (!method)
         return NULL;
     struct rpc_call *call = call_new(s, method, token);
+    client_versions_count(&s->clients, (struct slice){0},
+                          !method->serve || rpc_method_streams(method));
     call->in.ops = ops;
     call->in.carrier = carrier;
     return call_open(call) ? call : NULL;

@@ -148,6 +148,7 @@ static void write_seconds(const struct rpc_server *s, struct buf *out)
 
 void rpc_server_metrics(const struct rpc_server *s, struct buf *out)
 {
+    client_versions_write(&s->clients, out);
     write_handled(s, out);
     if (s->opt.method_seconds)
         write_seconds(s, out);

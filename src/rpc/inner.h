@@ -2,6 +2,7 @@
 #ifndef MOAT_RPC_INNER_H
 #define MOAT_RPC_INNER_H
 
+#include "rpc/client_versions.h"
 #include "rpc/counts.h"
 
 #define RPC_MESSAGE_MAX_DEFAULT (2u << 20)
@@ -18,6 +19,7 @@ struct rpc_server {
     size_t free_count;
     struct list needing; /* calls that need a leader */
     struct counts *counts;
+    struct client_versions clients;
     size_t open;
 };
 

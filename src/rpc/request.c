@@ -102,6 +102,8 @@ struct rpc_call *request_begin(struct rpc_server *s, struct http_stream *stream,
         return NULL;
     }
     struct rpc_call *call = call_new(s, method, token_of(request));
+    client_versions_count(&s->clients, http_request_header(request, "client-api-version"),
+                          !method->serve || rpc_method_streams(method));
     call->in.ops = &grpc_carrier;
     call->in.carrier = call;
     call->in.stream = stream;
