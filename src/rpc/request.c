@@ -233,6 +233,19 @@ static void consumed(struct rpc_call *call, size_t n)
         http_stream_consumed(call->in.stream, n);
 }
 
+/* One message was to come, and none did, or not all of it: as grpc-go says it in etcd 3.7. */
+static void reject_end(struct rpc_call *call)
+{
+    if (call->in.head_done)
+        call_reject(call, GRPC_UNKNOWN, "unexpected EOF");
+    else if (rpc_method_streams(call->method))
+        call_reject(call, GRPC_INTERNAL,
+                    "cardinality violation: received no request message from non-client-streaming "
+                    "RPC");
+    else
+        call_reject(call, GRPC_UNKNOWN, "EOF");
+}
+
 /* Everything was taken, and nothing more comes. */
 static void take_end(struct rpc_call *call)
 {
@@ -240,7 +253,7 @@ static void take_end(struct rpc_call *call)
     if (!in->ended || in->waiting.n > 0 || is_deaf(call))
         return;
     if (call_takes_one(call))
-        call_reject(call, GRPC_UNKNOWN, in->head_done ? "unexpected EOF" : "EOF");
+        reject_end(call);
     else if (in->head_n > 0)
         call_reject(call, GRPC_INTERNAL, "unexpected EOF");
     else if (call->method->stream->half_close)

@@ -189,6 +189,10 @@ static void bodies_that_are_no_message_are_refused(void **state)
     struct caller_reply *r =
         caller_send(&l.caller, &(struct caller_request){.path = "/t.T/Echo", .no_body = true});
     caller_refused(r, GRPC_UNKNOWN, "EOF");
+    r = caller_send(&l.caller, &(struct caller_request){.path = "/t.T/Count", .no_body = true});
+    caller_refused(
+        r, GRPC_INTERNAL,
+        "cardinality violation: received no request message from non-client-streaming RPC");
     assert_int_equal(l.served, 0);
     uint8_t most[KB] = {0};
     r = caller_call(&l.caller, "/t.T/Echo", slice_of(most, sizeof(most)));
