@@ -485,15 +485,15 @@ static enum rc start(struct server *s, struct err *err)
         advise(err);
     else
         rc = s->fatal; /* applying the log may have met damage: err says which */
+    if (rc == RC_OK)   /* before anybody can know that we run, and stop us */
+        rc = io_loop_on_signal(s->loop, on_signal, s, err);
     if (rc == RC_OK)
         rc = listen_all(s, err);
-    if (rc == RC_OK)
-        rc = io_loop_on_signal(s->loop, on_signal, s, err);
     if (rc != RC_OK)
         return rc;
     io_loop_on_turn(s->loop, on_turn, s);
     if (!s->conf->memory_mlock)
-        resident_begin(&s->resident, s->env, s->storage);
+        resident_begin(&s->resident, s->env, s->storage, RESIDENT_MAX);
     return RC_OK;
 }
 

@@ -65,7 +65,12 @@ class Program:
         }
         if any(word.startswith("--endpoints") for word in words):
             del environment["ETCDCTL_ENDPOINTS"]
-        done = run([self.path, *words], input=line.text.encode(), env=environment)
+        done = run(
+            [self.path, *words],
+            input=line.text.encode(),
+            env=environment,
+            cwd=self.server.scratch.path,
+        )
         granted = re.search(rb'lease ([0-9a-f]{16}) granted|"ID"[ :]+(\d+)', done[1])
         if words[:2] == ["lease", "grant"] and granted:
             self.lease = (granted[1] or b"%x" % int(granted[2])).decode()

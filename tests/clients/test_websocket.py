@@ -195,7 +195,7 @@ def foreigners(scratch):
         check(said.startswith(b"HTTP/1.1 " + status), f"{change} answers", said)
 
 
-@test("ten thousand pings, and not one answer read, cost the server nothing")
+@test("ten thousand pings, and not one answer read, hold nobody else up")
 def pings(scratch):
     server = scratch.server()
     stream = connect(server, "/v3/watch")

@@ -532,5 +532,10 @@ def wrong_passwords(scratch):
     for _ in range(3):
         reply = owner.call(auth + "Authenticate", name="root", password="root")
         check(reply and reply.token, "root cannot log in meanwhile")
+    meanwhile = 0
+    while guesser.ready():
+        guesser.ended()
+        meanwhile += 1
+    check(meanwhile < 150, meanwhile, "guesses were judged or refused before three logins")
     guesser.close()
     owner.close()

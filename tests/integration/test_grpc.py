@@ -1,11 +1,14 @@
 """The API as Google's gRPC library for Python speaks it: services, refusals, sizes, streams."""
 
+import os
+import socket
+import stat
 import threading
 import time
 
 import h2
 import pb
-from harness import Client, LeftOut, check, has, knob, same, test
+from harness import Client, LeftOut, check, has, knob, same, test, wait_for
 
 HEALTH = "/grpc.health.v1.Health/"
 KV = "/etcdserverpb.KV/"
@@ -324,11 +327,13 @@ def stream_limit(scratch):
         c.put(b"k", b"v")
 
 
+def accepts(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(path) == 0
+
+
 @test("clients are served on a unix:// socket, which nobody else can open")
 def unix_socket(scratch):
-    import os  # pylint: disable=import-outside-toplevel
-    import stat  # pylint: disable=import-outside-toplevel
-
     path = scratch.sub("client.sock")
     if len(path) > 100:
         raise LeftOut("the temporary directory's name is too long for a socket")
@@ -336,12 +341,14 @@ def unix_socket(scratch):
     server.flags = ["--listen-client-urls", f"{server.url},unix://{path}"]
     server.flags += ["--advertise-client-urls", server.url]
     server.start()
+    wait_for(lambda: accepts(path), 20, "the socket")
     same(oct(stat.S_IMODE(os.stat(path).st_mode)), "0o600")
     with Client("unix://" + path) as c, server.client() as tcp:
         c.put(b"over", b"a socket")
         same(tcp.value(b"over"), b"a socket")
     server.kill()
     server.start()
+    wait_for(lambda: accepts(path), 20, "the socket")
     with Client("unix://" + path) as c:
         same(c.value(b"over"), b"a socket", "a socket file that a dead server left is replaced")
     server.stop()

@@ -339,9 +339,12 @@ def watch_needs_leader(scratch):
         ) as watch:
             metrics = ["curl", "-s", server.url + "/metrics"]
             there = b"etcd_debugging_mvcc_watcher_total 1\n"
-            wait_for(lambda: there in run(metrics, env=plain_environment())[1], 30, "a watch")
-            ctl("member", "add", "two", "--peer-urls", B)
-            out, err = watch.communicate(timeout=60)
+            try:
+                wait_for(lambda: there in run(metrics, env=plain_environment())[1], 30, "a watch")
+                ctl("member", "add", "two", "--peer-urls", B)
+                out, err = watch.communicate(timeout=60)
+            finally:
+                watch.kill()
             lines = [line for line in err.decode().splitlines() if '"level"' not in line]
             return watch.returncode, out, lines
 

@@ -442,7 +442,12 @@ def rotation_compressed(scratch):
         "--log-outputs", log, "--enable-log-rotation", "--log-rotation-config-json", config
     )
     server.start()
-    wait_for(lambda: not glob.glob(scratch.sub("moat-*.log")), 20, "the old files' compression")
+
+    def all_compressed():
+        done = len(glob.glob(scratch.sub("moat-*.log.gz"))) == 2
+        return done and not glob.glob(scratch.sub("moat-*.log"))
+
+    wait_for(all_compressed, 20, "the old files' compression")
     server.stop()
     found = sorted(glob.glob(scratch.sub("moat-*.log.gz")))
     same(len(found), 2)

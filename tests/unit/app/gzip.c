@@ -60,7 +60,7 @@ static void a_large_file_comes_back_whole(void **state)
     assert_int_equal(gzread(gz, found, BYTES), BYTES);
     assert_int_equal(gzread(gz, found, 1), 0);
     assert_int_equal(gzclose(gz), Z_OK);
-    assert_memory_equal(found + 1, wrote + 1, BYTES - 1);
+    assert_memory_equal(found, wrote, BYTES);
     free(to);
     free(wrote);
     free(found);

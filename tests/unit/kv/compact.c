@@ -349,9 +349,6 @@ static void readers_of_what_stays_do_not_hold_it_up(void **state)
     lab_close(&l);
 }
 
-/* ---- Damage ---- */
-
-/* Nobody can tell whose it was: what follows of that key must not go before it. */
 /* Also where the compaction is older: in two views of storage, nothing may be missing. */
 static void nothing_goes_while_the_sweep_is_held(void **state)
 {
@@ -393,6 +390,9 @@ static void nothing_goes_while_the_sweep_is_held(void **state)
     lab_close(&l);
 }
 
+/* ---- Damage ---- */
+
+/* Nobody can tell whose it was: what follows of that key must not go before it. */
 static void the_sweep_ends_at_what_cannot_be_read(void **state)
 {
     (void)state;
