@@ -262,6 +262,7 @@ bool access_admit(void *arg, struct rpc_call *call, struct slice message)
         rpc_fail_etcd(call, ETCD_NO_LEADER, api_explain_voters(a));
         return false;
     }
+    call->needs_leader = false; /* asked when a stream opens, as in etcd; later it has some time */
     if (!auth_is_enabled(auth))
         return true;
     enum auth_need need = need_of(call, message);

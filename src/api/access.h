@@ -1,7 +1,8 @@
 /* access - who calls, and whether he may: for the files of this folder only.
  *
- * A call's identity is its token, or nobody. While auth is off everything passes. A refusal is
- * logged with user, method and keys, and explained to the client in the trailer moat-explain. */
+ * A call's identity is its token, or nobody. While auth is off everything passes. The first
+ * refusal of a user and method is logged with its keys, further ones are counted (api/repeats.h).
+ * Each is explained to the client in the trailer moat-explain. */
 #ifndef MOAT_API_ACCESS_H
 #define MOAT_API_ACCESS_H
 

@@ -92,7 +92,8 @@ void api_leader(struct api *a, uint64_t leader);
 void api_forget_others(struct api *a);
 /* Who is missing for a majority, and what to do; NULL where this member is one by itself. Valid
  * until the next call. */
-const char *api_explain_voters(struct api *a);
+const char *api_explain_voters(struct api *a); /* to clients, who may be strangers */
+const char *api_log_voters(struct api *a);
 
 struct http_handler *api_handler(struct api *a, enum rpc_door door);
 /* What etcd answers on the peer URLs: the members and the version. Members talk elsewhere. */

@@ -206,6 +206,19 @@ static void hash_next(struct api *a)
     }
 }
 
+/* Those whose client is gone take nobody's place. */
+static void drop_gone(struct api *a)
+{
+    list_each (at, &a->passwords.waiting) {
+        struct turn *turn = CONTAINER_OF(at, struct turn, link);
+        struct pool_work *w = CONTAINER_OF(turn, struct pool_work, turn);
+        if (!rpc_gone(w->call))
+            continue;
+        turns_remove(&a->passwords, turn);
+        pool_refuse(w, ETCD_CANCELED, NULL);
+    }
+}
+
 /* Take a turn in the pool, as this user. If there are too many, who has most loses one, perhaps
  * this one: w must not be touched any more. */
 static void pool_wait(struct pool_work *w, struct slice user, void (*work)(struct pool_work *w),
@@ -215,6 +228,8 @@ static void pool_wait(struct pool_work *w, struct slice user, void (*work)(struc
     w->work = work;
     w->then = then;
     turns_add(&a->passwords, &w->turn, user, rpc_call_origin(w->call));
+    if (a->pool_jobs > API_PASSWORDS_MAX)
+        drop_gone(a);
     struct turn *excess = a->pool_jobs > API_PASSWORDS_MAX ? turns_excess(&a->passwords) : NULL;
     if (excess)
         pool_refuse(CONTAINER_OF(excess, struct pool_work, turn), ETCD_REQUEST_TOO_MANY_REQUESTS,

@@ -77,10 +77,18 @@ void serve_health_watch(void *arg, struct rpc_call *call, struct slice message)
 void health_turn(struct api *a)
 {
     int32_t status = status_of(a, (struct slice){0});
+    if (status == a->health_told && !a->health_late)
+        return;
+    a->health_told = status;
+    a->health_late = false;
     list_each (item, &a->health_watches) {
         struct health_watch *w = CONTAINER_OF(item, struct health_watch, item);
-        if (w->told != status && rpc_queued(w->call) == 0)
+        if (w->told == status)
+            continue;
+        if (rpc_queued(w->call) == 0)
             tell(w, status);
+        else
+            a->health_late = true;
     }
 }
 

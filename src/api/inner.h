@@ -41,6 +41,8 @@ struct api {
     size_t lazy_ranges;
     struct list range_streams;
     struct list health_watches;     /* of gRPC's health service */
+    int32_t health_told;            /* to them all … */
+    bool health_late;               /* … but for some that have not read what was before */
     size_t pool_jobs;               /* of auth.c, on their way, … */
     struct turns passwords;         /* … those that wait for the pool, … */
     unsigned passwords_now;         /* … and that it hashes */
@@ -147,7 +149,7 @@ struct pb_member *api_members(const struct api *a, struct arena *arena, size_t *
 
 void api_stop_hashing(struct api *a);
 void api_stop_passwords(struct api *a);
-void api_begin_views(struct api *a); /* storage has more than before */
+void api_begin_views(struct api *a); /* storage may have more than before */
 void api_stop_views(struct api *a);
 
 /* A place among API_LAZY_RANGES_MAX, and so many bytes of the budget, while there are any. */

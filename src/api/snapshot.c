@@ -33,6 +33,8 @@ struct view_call {
     char version[DOWNGRADE_VERSION_MAX];
     uint32_t hash;
     struct kv_hold hold;
+    bool held;
+    int64_t after; /* a compaction that others keep waiting: not held before it is swept */
     struct snapshot_stream *stream;
     struct digest *digest;
     struct buf piece;   /* made; waits until the client has taken what was sent … */
@@ -48,7 +50,7 @@ static void free_view(struct view_call *v)
     timer_stop(v->api->opt.env->timers, &v->stall);
     timer_stop(v->api->opt.env->timers, &v->overdue);
     v->api->views_n--;
-    if (!v->hash_only)
+    if (v->held)
         kv_hold_release(&v->hold);
     digest_abandon(v->digest);
     snapshot_stream_free(v->stream);
@@ -137,6 +139,8 @@ static void stalled(struct timer *t)
 static void overdue(struct timer *t)
 {
     struct view_call *v = CONTAINER_OF(t, struct view_call, overdue);
+    if (!v->call) /* its client has gone: it ends with its job */
+        return;
     if (kv_sweep_waits(state_kv(v->api->state)))
         cut_off(v, "the snapshot was read too slowly: it held up compaction");
     else
@@ -229,12 +233,28 @@ static void hashed(struct job *job)
         reply_hash(v);
 }
 
+static void hold(struct view_call *v)
+{
+    kv_hold_sweep(state_kv(v->api->state), &v->hold);
+    v->held = true;
+}
+
+static bool may_begin(struct view_call *v)
+{
+    struct kv *kv = state_kv(v->api->state);
+    if (v->begun || state_flushed(v->api->state) < v->index)
+        return false;
+    if (v->hash_only)
+        return true;
+    if (!v->held && (kv_swept(kv, v->after) || kv_sweep_is_damaged(kv)))
+        hold(v);
+    return v->held && kv_hold_in_force(kv);
+}
+
 static void begin_if_stored(struct view_call *v)
 {
     struct api *a = v->api;
-    if (v->begun || state_flushed(a->state) < v->index)
-        return;
-    if (!v->hash_only && !kv_hold_in_force(state_kv(a->state)))
+    if (!may_begin(v))
         return;
     v->begun = true;
     if (v->hash_only) {
@@ -271,8 +291,11 @@ static struct view_call *new_view(struct api *a, struct rpc_call *call, bool has
     snprintf(v->version, sizeof(v->version), "%s", api_cluster_version(a));
     list_add_tail(&a->views, &v->link);
     a->views_n++;
-    if (!hash_only)
-        kv_hold_sweep(state_kv(a->state), &v->hold);
+    /* Else one behind the other would keep the sweep waiting for ever. */
+    if (kv_sweep_waits(state_kv(a->state)))
+        v->after = kv_compacted(state_kv(a->state));
+    else if (!hash_only)
+        hold(v);
     return v;
 }
 
@@ -303,7 +326,7 @@ static void drained(void *arg, struct rpc_call *call)
 {
     struct view_call *v = call->user;
     (void)arg;
-    if (v && v->piece.n > 0 && !v->busy)
+    if (v && !v->busy && v->piece.n > 0) /* the piece is the worker's while busy */
         go_on(v);
 }
 

@@ -39,7 +39,7 @@ void turns_add(struct turns *t, struct turn *turn, struct slice user, uint64_t o
     list_add_tail(&t->waiting, &turn->link);
 }
 
-static void take_out(struct turns *t, struct turn *turn)
+void turns_remove(struct turns *t, struct turn *turn)
 {
     list_remove(&turn->link);
     list_each (at, &t->waiting) {
@@ -64,7 +64,7 @@ struct turn *turns_next(struct turns *t)
     }
     if (!next)
         return NULL;
-    take_out(t, next);
+    turns_remove(t, next);
     t->served++;
     list_each (at, &t->waiting) {
         struct turn *other = turn_of(at);
@@ -87,6 +87,6 @@ struct turn *turns_excess(struct turns *t)
             most = turn;
     }
     if (most)
-        take_out(t, most);
+        turns_remove(t, most);
     return most;
 }

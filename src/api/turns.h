@@ -33,5 +33,7 @@ void turns_add(struct turns *t, struct turn *turn, struct slice user, uint64_t o
 struct turn *turns_next(struct turns *t);
 /* … the newest of the user who has most of them, by the connection that has most of the user's. */
 struct turn *turns_excess(struct turns *t);
+/* Take out this one, which waits. */
+void turns_remove(struct turns *t, struct turn *turn);
 
 #endif

@@ -1,5 +1,6 @@
 /* Who votes: what consensus is told of it, and what clients are told when too few answer. */
 #include "api/inner.h"
+#include "state/auth.h"
 #include "state/lessor.h"
 #include "state/members.h"
 #include "wire/raft_request.h"
@@ -65,33 +66,29 @@ static void log_dropped(const struct api *a, const struct pb_member *m)
 
 void api_forget_others(struct api *a)
 {
-    const struct members *ms = state_members(a->state);
-    struct pb_member self = {.id = a->opt.member.id};
+    struct arena arena = {0};
+    size_t n;
+    const struct pb_member *all = api_members(a, &arena, &n); /* always with this one */
+    struct pb_member self = {0};
     const struct pb_member_change_request r = {.self = &self};
-    bool others = false;
-    for (size_t i = 0; i < ms->n; i++) {
-        if (ms->v[i]->m.id == self.id) {
-            self = ms->v[i]->m;
-            continue;
-        }
-        others = true;
-        log_dropped(a, &ms->v[i]->m);
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].id == a->opt.member.id)
+            self = all[i];
+        else
+            log_dropped(a, &all[i]);
     }
-    if (others)
+    self.name = (struct slice){0}; /* it says these itself */
+    self.client_urls_n = 0;
+    if (n > 1)
         api_propose_alone(a, RAFT_REQUEST_MEMBER_ALONE, &wire_member_change_request, &r);
+    arena_fini(&arena);
 }
 
 /* Nothing is sent to other members yet, so whoever else votes is missing. */
-const char *api_explain_voters(struct api *a)
+static void name_missing(struct api *a)
 {
     const struct members *ms = state_members(a->state);
-    struct quorum_majority majority = quorum_majority(a->quorum);
-    if (majority.needed == 1)
-        return NULL;
-    buf_clear(&a->missing);
-    buf_printf(&a->missing,
-               "%zu of %zu voting members must agree, and missing are:", majority.needed,
-               majority.voters);
+    buf_append_str(&a->missing, "missing are:");
     for (size_t i = 0; i < ms->n; i++) {
         const struct pb_member *m = &ms->v[i]->m;
         if (m->id == a->opt.member.id || m->is_learner)
@@ -101,8 +98,33 @@ const char *api_explain_voters(struct api *a)
             buf_printf(&a->missing, " (%.*s)", (int)m->peer_urls[0].n,
                        (const char *)m->peer_urls[0].p);
     }
+}
+
+static const char *explain(struct api *a, bool names)
+{
+    struct quorum_majority majority = quorum_majority(a->quorum);
+    if (majority.needed == 1)
+        return NULL;
+    buf_clear(&a->missing);
+    buf_printf(&a->missing, "%zu of %zu voting members must agree, and ", majority.needed,
+               majority.voters);
+    if (names)
+        name_missing(a);
+    else
+        buf_append_str(&a->missing, "too few answer");
     buf_append_str(&a->missing, "; start what is missing, or start this member once with "
                                 "--force-new-cluster: it drops all others and keeps its data");
     buf_append_u8(&a->missing, 0);
     return (const char *)a->missing.p;
+}
+
+/* With authentication, who the members are is told by MemberList alone (--auth-member-list). */
+const char *api_explain_voters(struct api *a)
+{
+    return explain(a, !auth_is_enabled(state_auth(a->state)));
+}
+
+const char *api_log_voters(struct api *a)
+{
+    return explain(a, true);
 }

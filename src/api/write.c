@@ -282,6 +282,7 @@ static void settle_own(struct write *w, bool applied)
 void api_turn(struct api *a)
 {
     health_turn(a);
+    api_begin_views(a);
     for (struct waiter *next;
          quorum_is_leader(a->quorum) && (next = waiting_next(&a->waiting, load_of(a)));) {
         struct write *w = CONTAINER_OF(next, struct write, waiter);
@@ -366,7 +367,6 @@ void api_dropped(struct api *a, void *ctx)
 
 void api_flushed(struct api *a)
 {
-    api_begin_views(a);
     list_each (item, &a->sweeping) {
         struct write *w = CONTAINER_OF(item, struct write, link);
         if (!state_swept(a->state, w->sweep))

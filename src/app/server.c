@@ -175,8 +175,8 @@ static void note_leader(struct server *s)
     s->leader = leader;
     s->metrics.leader_changes += leader != 0;
     api_leader(s->api, leader);
-    if (leader == 0)
-        log_warn(s->env->log, "cluster.no_leader", "why", STR(api_explain_voters(s->api)), "effect",
+    if (leader == 0 && s->fatal == RC_OK)
+        log_warn(s->env->log, "cluster.no_leader", "why", STR(api_log_voters(s->api)), "effect",
                  STR("writes and linearizable reads wait, and are given up; others go on"));
 }
 

@@ -245,9 +245,12 @@ enum rc ctl_try(struct ctl *ctl, enum client_method m, const void *request, void
 }
 
 /* What a moat server has to say beside etcd's text. Under etcdctl's name only what that says. */
-static void explain(const struct ctl *ctl)
+static void explain(struct ctl *ctl)
 {
     struct slice why = buf_slice(&ctl->status.explain);
+    for (size_t i = 0; i < why.n; i++) /* a key's bytes may be in it: none may steer a terminal */
+        if (why.p[i] < ' ' || why.p[i] == 0x7f)
+            ctl->status.explain.p[i] = '?';
     if (why.n > 0 && strcmp(ctl->program, "etcdctl") != 0)
         fprintf(stderr, "moat: %.*s\n", (int)why.n, (const char *)why.p);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define PASSWORD_MAX 1024
+#define TOO_LONG     (-2)
 
 static int signal_fd(const int *numbers, size_t n)
 {
@@ -136,13 +137,15 @@ static ssize_t read_hidden(int fd, const struct termios *shown, char *text, size
 }
 
 /* A line out of a pipe or a file, as a script gives it; byte for byte, since what follows may be
- * for somebody else. -1: none came. */
+ * for somebody else. -1: none came. TOO_LONG: longer than max, and not read to its end. */
 static ssize_t read_piped(char *text, size_t max)
 {
     size_t n = 0;
     ssize_t got = 0;
     while (n < max && (got = read(STDIN_FILENO, &text[n], 1)) == 1 && text[n] != '\n')
         n++;
+    if (n == max)
+        return TOO_LONG;
     return n > 0 || got == 1 ? (ssize_t)n : -1;
 }
 
@@ -153,6 +156,8 @@ static int take_password(struct ctl *ctl, char *text, ssize_t n, const char *fro
         n--;
     *out = arena_copy(&ctl->arena, slice_of(text, (size_t)(n > 0 ? n : 0)));
     explicit_bzero(text, PASSWORD_MAX);
+    if (n == TOO_LONG)
+        return ctl_fail(EXIT_ERROR, "a password has at most %d bytes", PASSWORD_MAX - 1);
     return n < 0 ? ctl_fail(EXIT_ERROR, "a password is needed, and cannot be read from %s", from)
                  : EXIT_OK;
 }

@@ -129,5 +129,11 @@ bool kv_hold_in_force(const struct kv *kv)
 
 bool kv_sweep_waits(const struct kv *kv)
 {
-    return kv->sweep.target != 0 && !kv->sweep.scanned && kv_sweep_is_pinned(kv);
+    return kv->sweep.target != 0 && !kv->sweep.scanned && !kv->sweep.damaged &&
+           kv_sweep_is_pinned(kv);
+}
+
+bool kv_sweep_is_damaged(const struct kv *kv)
+{
+    return kv->sweep.damaged;
 }

@@ -332,13 +332,13 @@ void call_reject(struct rpc_call *call, enum grpc_code code, const char *text)
     reject(call, code, text, NULL);
 }
 
-/* What takes one message has a time limit of its own. */
+/* What has one answer has a time limit of its own, or waits for somebody else than a leader. */
 void rpc_refuse_leaderless(struct rpc_server *s, enum grpc_code code, const char *text,
                            const char *explain)
 {
     list_each (item, &s->needing) {
         struct rpc_call *call = CONTAINER_OF(item, struct rpc_call, in.needing);
-        if (!call_takes_one(call))
+        if (rpc_method_streams(call->method))
             reject(call, code, text, explain);
     }
 }
@@ -367,8 +367,6 @@ struct rpc_call *rpc_call_open(struct rpc_server *s, struct slice path,
     if (!method)
         return NULL;
     struct rpc_call *call = call_new(s, method, token);
-    client_versions_count(&s->clients, (struct slice){0},
-                          !method->serve || rpc_method_streams(method));
     call->in.ops = ops;
     call->in.carrier = carrier;
     return call_open(call) ? call : NULL;

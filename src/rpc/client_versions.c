@@ -4,12 +4,12 @@
 
 enum { UNKNOWN, OTHER, FIRST };
 
-/* Only what begins like a version, and may stand in a label as it is. */
+/* "3.4": what etcd's clients send. Anything else would only fill the table. */
 static bool is_fine(struct slice version)
 {
-    bool fine = version.n <= CLIENT_VERSION_LEN_MAX && version.p[0] >= '0' && version.p[0] <= '9';
-    for (size_t i = 0; fine && i < version.n; i++)
-        fine = version.p[i] > ' ' && version.p[i] <= '~';
+    bool fine = version.n <= CLIENT_VERSION_LEN_MAX && slice_has_prefix(version, SLICE_LIT("3."));
+    for (size_t i = 2; fine && i < version.n; i++)
+        fine = version.p[i] >= '0' && version.p[i] <= '9';
     return fine;
 }
 

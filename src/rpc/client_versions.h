@@ -8,7 +8,7 @@
 #include "base/buf.h"
 
 #define CLIENT_VERSIONS_MAX    16
-#define CLIENT_VERSION_LEN_MAX 16
+#define CLIENT_VERSION_LEN_MAX 8
 
 struct client_version {
     uint8_t text[CLIENT_VERSION_LEN_MAX];

@@ -180,6 +180,7 @@ static bool open_call(struct gateway *g)
         buf_fini(&text);
         return false;
     }
+    client_versions_count(&g->server->clients, (struct slice){0}, g->route->streams);
     g->call = rpc_call_open(g->server, path, &gateway_carrier, g, token_of(g->request, g->socket));
     if (g->call)
         g->call->in.origin = (uintptr_t)http_stream_conn(g->stream);

@@ -113,8 +113,9 @@ static enum rc forget_others(struct node *n, uint64_t id)
     const struct pb_member_change_request r = {.self = &self};
     struct buf body = {0};
     struct buf entry = {0};
-    if (state_members(n->state)->n < 2)
-        return RC_OK;
+    const struct members *ms = state_members(n->state);
+    if (ms->n == 0 || (ms->n == 1 && members_find(ms, NODE_ID)))
+        return RC_OK; /* there is nobody else */
     wire_encode(&wire_member_change_request, &r, &body);
     raft_request_begin(&entry, id);
     raft_request_embed(&entry, RAFT_REQUEST_MEMBER_ALONE, buf_slice(&body));

@@ -317,6 +317,17 @@ static enum rc do_range(struct carrying *c, const struct pb_range_request *r, st
 
 static enum rc do_txn(struct carrying *c, const struct pb_txn_request *r, struct buf *out);
 
+static enum rc do_nested(struct carrying *c, const struct pb_txn_request *r, struct buf *out)
+{
+    static const struct pb_response_header empty = {0};
+    codec_header(&empty, out); /* stays empty, as etcd's */
+    enum rc rc = do_txn(c, r, out);
+    /* Each transaction around it copies that once more: deep and large is too much. */
+    if (out->n > STATE_COPY_FREE && !take_room(c, out->n))
+        buf_clear(out);
+    return rc;
+}
+
 static enum rc do_op(struct carrying *c, const struct pb_request_op *op, struct buf *out)
 {
     static const struct pb_response_header empty = {0};
@@ -328,8 +339,7 @@ static enum rc do_op(struct carrying *c, const struct pb_request_op *op, struct 
     case PB_OP_DELETE_RANGE:
         return do_delete(c, op->request_delete_range, &empty, out);
     default:
-        codec_header(&empty, out); /* a nested transaction's header stays empty, as etcd's */
-        return do_txn(c, op->request_txn, out);
+        return do_nested(c, op->request_txn, out);
     }
 }
 

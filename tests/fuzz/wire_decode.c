@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena a = {0};
     void *msg = arena_zalloc(&own, m->size);
     enum rc rc = wire_decode(m, in, &a, msg);
-    must(rc == RC_OK || rc == RC_MALFORMED || rc == RC_LIMIT);
+    must(rc == RC_OK || rc == RC_MALFORMED || rc == RC_INVALID || rc == RC_LIMIT);
     /* Blocks double, and what the end of one cannot hold is lost. */
     must(a.total <= 4 * (WIRE_MEMORY_BASE + in.n * WIRE_MEMORY_PER_BYTE));
     check_by_hand(m, in, rc);

@@ -359,14 +359,21 @@ def metric(server, name):
     return float(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])
 
 
-@test("a snapshot costs little memory, however large, says before how large it is, and ends in its hash")
-def small_memory(scratch):
+def with_megabytes(scratch, n):
+    """A server with so many values of 1 MiB."""
     server = scratch.server()
     server.start()
     value = os.urandom(1 << 20)
     with server.client() as c:
-        for n in range(60):
-            c.put(b"k%03d" % n, value)
+        for i in range(n):
+            c.put(b"k%03d" % i, value)
+    return server
+
+
+@test("a snapshot costs little memory, however large, says before how large it is, and ends in its hash")
+def small_memory(scratch):
+    server = with_megabytes(scratch, 60)
+    with server.client() as c:
         before = server.anon_kb()
         remaining = size = None
         digest = hashlib.sha256()
@@ -560,12 +567,8 @@ def range_stream(scratch):
 
 @test("RangeStream keeps its revision while keys change and history is compacted, and little memory")
 def range_stream_pinned(scratch):
-    server = scratch.server()
-    server.start()
-    value = os.urandom(1 << 20)
+    server = with_megabytes(scratch, 60)
     with server.client() as c:
-        for n in range(60):
-            c.put(b"k%03d" % n, value)
         before = server.anon_kb()
         method = c.channel.unary_stream(
             "/etcdserverpb.KV/RangeStream",

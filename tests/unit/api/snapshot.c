@@ -187,6 +187,52 @@ static void compact(struct lab *l, int64_t revision)
     assert_int_equal(kv_compacted(state_kv(l->state)), revision);
 }
 
+static void a_reader_that_went_is_not_cut_off(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &(struct lab_options){.stream_window = 100000});
+    fill(&l);
+    struct caller_reply *r = ask(&l);
+    lab_run(&l);
+    compact(&l, 20);
+    l.pool_idle = true; /* it is busy with others */
+    caller_allow(&l.caller, r, 300000);
+    lab_run(&l);
+    caller_cancel(&l.caller, r);
+    lab_run(&l);
+    lab_pass_ms(&l, API_VIEW_STALL_MS);
+    l.pool_idle = false;
+    lab_run(&l);
+    assert_true(state_swept(l.state, 20));
+    lab_close(&l);
+}
+
+static void snapshots_that_overlap_hold_up_no_sweep(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l, &(struct lab_options){.stream_window = 100000});
+    fill(&l);
+    struct caller_reply *r = ask(&l);
+    lab_run(&l);
+    compact(&l, 20);
+    for (int i = 0; i < 20 && !state_swept(l.state, 20); i++) {
+        struct caller_reply *next = ask(&l);
+        lab_pass_ms(&l, 5000);
+        for (int k = 0; k < 60 && !r->ended; k++) {
+            caller_allow(&l.caller, r, 65536);
+            lab_run(&l);
+        }
+        assert_int_equal(r->grpc_status, 0);
+        lab_put(&l, "k", "v");
+        lab_pass_ms(&l, 200);
+        r = next;
+    }
+    assert_true(state_swept(l.state, 20));
+    lab_close(&l);
+}
+
 /* While it is read nothing is swept, but not for ever. */
 static void a_slow_reader_holds_up_a_sweep_for_a_while(void **state)
 {
@@ -281,6 +327,8 @@ int main(void)
         cmocka_unit_test(a_reader_that_stands_still_is_cut_off),
         cmocka_unit_test(no_byte_is_the_wrong_one_to_stop_at),
         cmocka_unit_test(a_slow_reader_holds_up_a_sweep_for_a_while),
+        cmocka_unit_test(a_reader_that_went_is_not_cut_off),
+        cmocka_unit_test(snapshots_that_overlap_hold_up_no_sweep),
         cmocka_unit_test(it_is_of_one_moment),
         cmocka_unit_test(hash_is_of_all_that_is_stored),
     };

@@ -56,6 +56,23 @@ static void another_user_waits_for_one_turn(void **state)
     }
 }
 
+static void who_goes_counts_no_more(void **state)
+{
+    (void)state;
+    struct turns t;
+    struct turn gone[3];
+    struct turn stays;
+    turns_init(&t);
+    for (size_t i = 0; i < 3; i++)
+        turns_add(&t, &gone[i], flooded, 1);
+    turns_add(&t, &stays, flooded, 2);
+    for (size_t i = 0; i < 3; i++)
+        turns_remove(&t, &gone[i]);
+    assert_int_equal(stays.user_waits, 1);
+    assert_ptr_equal(turns_next(&t), &stays);
+    assert_null(turns_next(&t));
+}
+
 static void the_users_other_connection_does_as_well(void **state)
 {
     (void)state;
@@ -111,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_line_is_served_in_order),
+        cmocka_unit_test(who_goes_counts_no_more),
         cmocka_unit_test(another_user_waits_for_one_turn),
         cmocka_unit_test(the_users_other_connection_does_as_well),
         cmocka_unit_test(a_crowd_of_users_gets_one_turn_each),

@@ -185,6 +185,30 @@ static void who_needs_a_leader_is_told_when_there_is_none(void **state)
     lab_close(&l);
 }
 
+/* What has many answers may wait for ever, too; what has one is answered in its time. */
+static void so_is_who_waits_for_answers_to_one_message(void **state)
+{
+    (void)state;
+    struct lab l;
+    struct buf framed = {0};
+    lab_open(&l, NULL);
+    caller_frame(&framed, 0, (struct slice){0});
+    struct caller_reply *health =
+        caller_send(&l.caller, &(struct caller_request){.path = "/grpc.health.v1.Health/Watch",
+                                                        .hasleader = "true",
+                                                        .body = buf_slice(&framed),
+                                                        .open = true});
+    lab_run(&l);
+    assert_false(health->ended);
+    lab_add_voter(&l, "http://10.0.0.2:2380");
+    lab_pass_ms(&l, QUORUM_ELECTION_MS);
+    lab_pass_ms(&l, API_LEADERLESS_MAX * QUORUM_ELECTION_MS);
+    assert_true(health->ended);
+    assert_string_equal(health->message, "etcdserver: no leader");
+    buf_fini(&framed);
+    lab_close(&l);
+}
+
 static void others_are_dropped_when_there_are_any(void **state)
 {
     (void)state;
@@ -214,6 +238,7 @@ int main(void)
         cmocka_unit_test(what_waits_for_a_leader_goes_on_when_one_comes),
         cmocka_unit_test(without_the_lead_no_lease_ends),
         cmocka_unit_test(who_needs_a_leader_is_told_when_there_is_none),
+        cmocka_unit_test(so_is_who_waits_for_answers_to_one_message),
         cmocka_unit_test(others_are_dropped_when_there_are_any),
     };
     return cmocka_run_group_tests_name("api/voters", tests, NULL, NULL);

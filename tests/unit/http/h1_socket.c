@@ -118,7 +118,7 @@ static void test_a_line_that_comes_in_parts(void **state)
     assert_true(lab.finished);
 }
 
-static void test_protocols_and_what_is_with_the_handshake(void **state)
+static void test_the_protocol_is_agreed_on(void **state)
 {
     (void)state;
     const char *out =
@@ -232,8 +232,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lines_are_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_end_of_the_answer_closes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_line_that_comes_in_parts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_protocols_and_what_is_with_the_handshake, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_the_protocol_is_agreed_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_frames_with_the_handshake, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_handshakes_that_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_only_the_last_ping_is_answered, set_up, tear_down),

@@ -104,6 +104,7 @@ static void test_who_speaks_by_a_websocket(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+        strcpy(lab.token, "none yet");
         free(talk("/v3/echo", tokens[i][0], FRAME("{}", "\x82")));
         assert_string_equal(lab.token, tokens[i][1]);
     }

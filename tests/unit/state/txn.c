@@ -239,6 +239,34 @@ static void reading_changes_no_revision(void **state)
     lab_close(&l);
 }
 
+/* Each level copies the answer of the one below once more: what is large is not nested deep. */
+static void a_large_answer_is_not_nested_deep(void **state)
+{
+    enum { LEVELS = 100, LARGE = 2 << 20 }; /* times LEVELS: more than STATE_REPLY_BYTES_MAX */
+    (void)state;
+    struct lab l = {0};
+    struct pb_txn_request level[LEVELS] = {0};
+    struct pb_request_op op[LEVELS];
+    struct pb_txn_response out;
+    static uint8_t value[LARGE];
+    lab_open(&l);
+    const struct pb_put_request large = {.key = SLICE_LIT("k"), .value = {value, LARGE}};
+    assert_int_equal(lab_apply(&l, RAFT_REQUEST_PUT, &wire_put_request, &large), ETCD_OK);
+    struct pb_range_request get = {.key = SLICE_LIT("k")};
+    op[0] = range_op(&get);
+    for (int i = 0; i < LEVELS; i++) {
+        level[i] = (struct pb_txn_request){.success = &op[i], .success_n = 1};
+        if (i + 1 < LEVELS)
+            op[i + 1] = txn_op(&level[i]);
+    }
+    assert_int_equal(lab_txn(&l, &level[LEVELS - 1]), ETCD_OK);
+    assert_true(l.reply.too_large);
+    assert_int_equal(lab_txn(&l, &level[4]), ETCD_OK);
+    assert_false(l.reply.too_large);
+    lab_response(&l, &wire_txn_response, &out);
+    lab_close(&l);
+}
+
 /* The last operation is refused when applied; the first must not have happened. */
 /* Also what reads below a compaction, which is judged in the log's order: so every member says the
  * same (etcd#18667). */
@@ -363,6 +391,7 @@ int main(void)
         cmocka_unit_test(reading_changes_no_revision),
         cmocka_unit_test(all_or_nothing),
         cmocka_unit_test(nested_transactions),
+        cmocka_unit_test(a_large_answer_is_not_nested_deep),
         cmocka_unit_test(nothing_is_kept_of_what_a_from_key_delete_takes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
