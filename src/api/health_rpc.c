@@ -69,6 +69,7 @@ void serve_health_watch(void *arg, struct rpc_call *call, struct slice message)
     if (r.service.n == 0)
         list_add_tail(&a->health_watches, &w->item);
     int32_t status = status_of(a, r.service);
+    a->health_late = a->health_late || status != a->health_told;
     rpc_message_done(call);
     tell(w, status);
 }

@@ -1,6 +1,7 @@
 /* Maintenance.Snapshot and Hash: what needs a whole view of storage, read by a worker.
  *
- * A snapshot goes through these: wait until storage has all that was applied when it was asked for;
+ * A snapshot goes through these: wait until storage has all that was applied when it was asked for,
+ * and until a compaction is swept that others kept waiting;
  * count what goes into the file (snapshot/stream.h); make a piece, send it, and make the next one
  * while the client takes it; at last the SHA-256 over all of it. No sweep deletes anything
  * meanwhile, so a reader that takes too long for that is cut off. */

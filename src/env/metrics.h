@@ -144,7 +144,8 @@
     X(sweep_slice, disk, "moat_compaction_slice_seconds",                                          \
       "How long each slice of a compaction kept the loop.")                                        \
     X(sweep_total, defrag, "moat_compaction_seconds",                                              \
-      "From a compaction until storage was rid of what it dropped.")
+      "From a compaction, or the end of the one before, until storage was rid of what it "         \
+      "dropped.")
 
 struct metrics {
 #define X(field, type, name, help) uint64_t field;

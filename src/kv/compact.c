@@ -99,12 +99,15 @@ bool kv_sweep(struct kv *kv)
     uint64_t begun_ns = env_now_ns(kv->env);
     struct pass p = {.kv = kv, .until_ns = begun_ns + KV_SWEEP_SLICE_NS};
     struct slice from = slice_of(kv->sweep.cursor, REVISION_TOMBSTONE_LEN);
-    if (storage_scan(kv->storage, TABLE_KEY, from, sweep_one, &p) != RC_OK)
-        return false; /* storage is broken; who reads will say so */
+    enum rc rc = storage_scan(kv->storage, TABLE_KEY, from, sweep_one, &p);
+    if (rc != RC_OK) { /* storage is broken; who reads will say so */
+        kv->sweep.damaged = rc == RC_CORRUPT;
+        return kv->sweep.damaged;
+    }
     env_observe_ns(kv->env, sweep_slice, env_now_ns(kv->env) - begun_ns);
     kv->sweep.damaged = p.damaged;
     kv->sweep.scanned = !p.more && !p.damaged;
-    return p.more;
+    return p.more || p.damaged; /* who waits for the sweep learns of that in another turn */
 }
 
 bool kv_swept(const struct kv *kv, int64_t rev)

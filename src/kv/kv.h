@@ -105,8 +105,8 @@ void kv_hold_release(struct kv_hold *h);
 bool kv_hold_in_force(const struct kv *kv);
 /* Is there a compaction whose sweep has to wait, for a hold, a pin or a hash? */
 bool kv_sweep_waits(const struct kv *kv);
-bool kv_sweep_is_damaged(
-    const struct kv *kv); /* it met what cannot be read: no sweep ends any more */
+/* It met what cannot be read: no sweep ends any more. */
+bool kv_sweep_is_damaged(const struct kv *kv);
 
 struct kv_stats {
     struct index_stats index;

@@ -236,9 +236,10 @@ static void consumed(struct rpc_call *call, size_t n)
 /* One message was to come, and none did, or not all of it: as grpc-go says it in etcd 3.7. */
 static void reject_end(struct rpc_call *call)
 {
+    bool streams = rpc_method_streams(call->method);
     if (call->in.head_done)
-        call_reject(call, GRPC_UNKNOWN, "unexpected EOF");
-    else if (rpc_method_streams(call->method))
+        call_reject(call, streams ? GRPC_INTERNAL : GRPC_UNKNOWN, "unexpected EOF");
+    else if (streams)
         call_reject(call, GRPC_INTERNAL,
                     "cardinality violation: received no request message from non-client-streaming "
                     "RPC");

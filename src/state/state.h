@@ -15,13 +15,12 @@
 #include "kv/range.h"
 #include "state/auth.h"
 
-#define STATE_FLUSH_MS      100u        /* at most that long a change waits for its batch */
-#define STATE_FLUSH_OPS     20000u      /* … or until so many wait (ITS#9155), … */
-#define STATE_FLUSH_BYTES   (16u << 20) /* … or so much */
-#define STATE_UNFLUSHED_MAX (64u << 20) /* bytes; above: nothing is proposed */
-#define STATE_RETRY_MS      1000u       /* after storage had no room */
-#define STATE_COPY_FREE                                                                            \
-    (64u << 10) /* of a nested answer; a larger one counts once for each level */
+#define STATE_FLUSH_MS        100u         /* at most that long a change waits for its batch */
+#define STATE_FLUSH_OPS       20000u       /* … or until so many wait (ITS#9155), … */
+#define STATE_FLUSH_BYTES     (16u << 20)  /* … or so much */
+#define STATE_UNFLUSHED_MAX   (64u << 20)  /* bytes; above: nothing is proposed */
+#define STATE_RETRY_MS        1000u        /* after storage had no room */
+#define STATE_COPY_FREE       (64u << 10)  /* of a nested answer; larger: counts for each level */
 #define STATE_REPLY_BYTES_MAX (128u << 20) /* of pairs in the answer to a transaction or delete */
 #define STATE_QUOTA_OVERHEAD  256u /* bytes etcd counts for each pair beside key and value */
 

@@ -360,19 +360,19 @@ def metric(server, name):
 
 
 def with_megabytes(scratch, n):
-    """A server with so many values of 1 MiB."""
+    """A server with this value, of 1 MiB, under so many keys."""
     server = scratch.server()
     server.start()
     value = os.urandom(1 << 20)
     with server.client() as c:
         for i in range(n):
             c.put(b"k%03d" % i, value)
-    return server
+    return server, value
 
 
 @test("a snapshot costs little memory, however large, says before how large it is, and ends in its hash")
 def small_memory(scratch):
-    server = with_megabytes(scratch, 60)
+    server, _ = with_megabytes(scratch, 60)
     with server.client() as c:
         before = server.anon_kb()
         remaining = size = None
@@ -567,7 +567,7 @@ def range_stream(scratch):
 
 @test("RangeStream keeps its revision while keys change and history is compacted, and little memory")
 def range_stream_pinned(scratch):
-    server = with_megabytes(scratch, 60)
+    server, value = with_megabytes(scratch, 60)
     with server.client() as c:
         before = server.anon_kb()
         method = c.channel.unary_stream(

@@ -193,6 +193,9 @@ static void bodies_that_are_no_message_are_refused(void **state)
     caller_refused(
         r, GRPC_INTERNAL,
         "cardinality violation: received no request message from non-client-streaming RPC");
+    r = caller_send(&l.caller, &(struct caller_request){.path = "/t.T/Count",
+                                                        .body = SLICE_LIT("\0\0\0\0\5abc")});
+    caller_refused(r, GRPC_INTERNAL, "unexpected EOF");
     assert_int_equal(l.served, 0);
     uint8_t most[KB] = {0};
     r = caller_call(&l.caller, "/t.T/Echo", slice_of(most, sizeof(most)));
