@@ -26,12 +26,16 @@ struct client *client_new(struct client_loop *loop, const struct client_options 
 {
     struct client *c = mem_zalloc(sizeof(*c));
     must(opt->endpoints_n > 0);
+    must(!opt->secure || opt->tls);
     c->loop = loop;
     c->opt = *opt;
     c->endpoints_n = opt->endpoints_n;
     c->endpoints = mem_calloc(opt->endpoints_n, sizeof(*c->endpoints));
-    for (size_t i = 0; i < opt->endpoints_n; i++)
-        client_endpoint_parse(opt->endpoints[i], &c->endpoints[i]);
+    for (size_t i = 0; i < opt->endpoints_n; i++) {
+        struct client_endpoint *at = &c->endpoints[i];
+        client_endpoint_parse(opt->endpoints[i], at);
+        at->tls = at->tls || (at->bare && opt->secure);
+    }
     if (c->opt.keepalive_ms > 0 && c->opt.keepalive_ms < CLIENT_KEEPALIVE_MS_MIN)
         c->opt.keepalive_ms = CLIENT_KEEPALIVE_MS_MIN;
     if (c->opt.send_max == 0)
@@ -52,6 +56,7 @@ void client_free(struct client *c)
     for (size_t i = 0; i < c->endpoints_n; i++)
         client_endpoint_fini(&c->endpoints[i]);
     free(c->endpoints);
+    client_tls_free(c->opt.tls);
     buf_fini(&c->user);
     secret_buf_fini(&c->password);
     secret_buf_fini(&c->token);
@@ -88,6 +93,12 @@ static enum rc dial(struct client *c, uint64_t deadline_ns, struct err *err)
 {
     const struct client_endpoint *to = &c->endpoints[c->at];
     struct client_transport *t = client_socket_open(to, err);
+    if (t && to->tls && c->opt.tls) {
+        t = client_tls_open(c->opt.tls, t, to);
+    } else if (t && to->tls) {
+        t->ops->close(t);
+        return err_set(err, RC_INVALID, "%s: there are no settings for TLS", to->text);
+    }
     if (!t)
         return err->rc;
     const struct client_conn_options opt = {c->opt.keepalive_ms, c->opt.keepalive_timeout_ms,
@@ -124,16 +135,21 @@ static void report_trouble(struct client *c, const struct err *err)
 static enum rc ensure_conn(struct client *c, uint64_t deadline_ns, struct client_status *status)
 {
     uint64_t wait_ms = CLIENT_RETRY_MS;
-    if (c->conn && client_conn_state(c->conn, NULL) == RC_OK)
+    struct err err = {0};
+    if (c->conn && client_conn_state(c->conn, &err) == RC_OK)
         return RC_OK;
+    bool useless = c->conn && !client_conn_heard(c->conn); /* such as a certificate refused */
+    c->troubled = c->troubled && (useless || !c->conn);
+    if (useless)
+        report_trouble(c, &err);
     drop_conn(c);
+    if (useless && c->endpoints_n == 1)
+        pause_ms(c, CLIENT_RETRY_MS_MAX, deadline_ns);
     do {
-        struct err err = {0};
+        err = (struct err){0};
         for (size_t i = 0; i < c->endpoints_n; i++) {
-            if (dial(c, deadline_ns, &err) == RC_OK) {
-                c->troubled = false;
+            if (dial(c, deadline_ns, &err) == RC_OK)
                 return RC_OK;
-            }
             c->at = (c->at + 1) % c->endpoints_n;
         }
         report_trouble(c, &err);

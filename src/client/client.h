@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "client/conn.h"
 #include "client/method.h"
+#include "client/tls.h"
 
 #define CLIENT_SEND_MAX_DEFAULT (2u << 20)  /* bytes of a request, as etcd's client */
 #define CLIENT_RECV_MAX_DEFAULT 2147483647u /* bytes of one message, as etcd's client */
@@ -23,7 +24,10 @@ struct client_options {
     size_t endpoints_n;
     struct slice user; /* empty: no login */
     struct slice password;
-    struct slice token;       /* a ready one; then user is not looked at */
+    struct slice token; /* a ready one; then user is not looked at */
+    struct client_tls
+        *tls;    /* for endpoints with TLS, the client's from then on; NULL: there are none */
+    bool secure; /* those without a scheme have TLS, too */
     uint64_t dial_timeout_ms; /* of a login */
     uint64_t keepalive_ms;    /* 0: never ping; at least CLIENT_KEEPALIVE_MS_MIN */
     uint64_t keepalive_timeout_ms;

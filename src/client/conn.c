@@ -25,6 +25,7 @@ struct client_conn {
     struct buf out;
     struct list calls;
     struct timer ping;
+    bool heard; /* something came */
     bool pinged;
     bool leaving; /* the server takes no further call */
 };
@@ -57,8 +58,10 @@ struct client_conn *client_conn_of(struct list *item)
 
 static void call_over(struct client_call *call)
 {
+    const char *why = call->conn->transport->why;
     if (!call->status_set)
-        client_status_set(&call->status, GRPC_UNAVAILABLE, "error reading from server: EOF");
+        client_status_set(&call->status, GRPC_UNAVAILABLE, "error reading from server: %s",
+                          why ? why : "EOF");
     call->status_set = true;
     call->conn = NULL;
     list_remove(&call->item);
@@ -224,6 +227,11 @@ static void conn_fail(struct client_conn *c, enum rc rc, const char *what)
         call_over(CONTAINER_OF(item, struct client_call, item));
 }
 
+static void conn_lost(struct client_conn *c, enum rc rc)
+{
+    conn_fail(c, rc, c->transport->why ? c->transport->why : "connection lost");
+}
+
 /* What the session has to say, as far as the transport takes it. */
 static void conn_flush(struct client_conn *c)
 {
@@ -242,7 +250,7 @@ static void conn_flush(struct client_conn *c)
         if (rc == RC_AGAIN)
             return;
         if (rc != RC_OK)
-            conn_fail(c, rc, "connection lost");
+            conn_lost(c, rc);
         else
             buf_consume(&c->out, n);
     }
@@ -256,10 +264,11 @@ static void conn_receive(struct client_conn *c)
     if (rc == RC_AGAIN)
         return;
     if (rc != RC_OK) {
-        conn_fail(c, rc, "connection lost");
+        conn_lost(c, rc);
         return;
     }
     c->pinged = false;
+    c->heard = true;
     if (timer_active(&c->ping))
         timer_start(&c->loop->timers, &c->ping, client_now_ns() + c->opt.keepalive_ms * NS_PER_MS);
     ssize_t used = nghttp2_session_mem_recv(c->session, in, n);
@@ -362,6 +371,11 @@ enum rc client_conn_state(const struct client_conn *c, struct err *err)
     if (c->state != RC_OK && c->state != RC_AGAIN)
         err_set(err, c->state, "%s", c->why.text);
     return c->state;
+}
+
+bool client_conn_heard(const struct client_conn *c)
+{
+    return c->heard;
 }
 
 int client_conn_fd(const struct client_conn *c)

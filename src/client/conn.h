@@ -42,6 +42,7 @@ void client_conn_free(struct client_conn *c);
 /* RC_OK: connected, for further calls, too; RC_AGAIN: not yet; else how it ended, and err has the
  * sentence. */
 enum rc client_conn_state(const struct client_conn *c, struct err *err);
+bool client_conn_heard(const struct client_conn *c); /* did the server say anything? */
 
 /* What the loop needs. */
 struct client_conn *client_conn_of(struct list *item);

@@ -40,13 +40,13 @@ void client_endpoint_parse(struct slice text, struct client_endpoint *out)
     *out = (struct client_endpoint){.text = copy(text)};
     out->tls = take(&text, "unixs:");
     if (out->tls || take(&text, "unix:")) {
+        out->bare = !out->tls; /* as etcd's client has it */
         (void)take(&text, "//");
         out->path = copy(text);
         return;
     }
     out->tls = take(&text, "https://");
-    if (!out->tls)
-        (void)take(&text, "http://");
+    out->bare = !out->tls && !take(&text, "http://");
     text = until(text, '/');
     size_t colon = port_at(text);
     struct slice host = slice_of(text.p, colon);

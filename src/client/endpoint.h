@@ -16,6 +16,7 @@ struct client_endpoint {
     char *port; /* a number or a service's name; NULL for a socket */
     char *path; /* of the socket; NULL for HOST:PORT */
     bool tls;   /* https or unixs */
+    bool bare;  /* without a scheme, or unix: TLS if the client was told to */
 };
 
 void client_endpoint_parse(struct slice text, struct client_endpoint *out);

@@ -1,8 +1,8 @@
 /* transport - the bytes of one connection, non-blocking.
  *
  * The connection above (conn.h) knows nothing of sockets: it asks for bytes, gives bytes, and waits
- * for the descriptor when either says RC_AGAIN. The socket (client_socket_open) is the only
- * transport; TLS would be a second one that stands on it. */
+ * for the descriptor when either says RC_AGAIN. There is a socket
+ * (client_socket_open), and TLS that stands on one (tls.h). */
 #ifndef MOAT_CLIENT_TRANSPORT_H
 #define MOAT_CLIENT_TRANSPORT_H
 
@@ -24,6 +24,7 @@ struct client_transport {
     const struct client_transport_ops *ops;
     int fd;           /* may change while connecting */
     bool wants_write; /* what RC_AGAIN of connect waits for; else it is input */
+    const char *why;  /* of RC_CLOSED, where it is known; static */
 };
 
 /* Look the name up and begin to connect. NULL when that fails at once; err has the sentence. */

@@ -29,6 +29,8 @@ static void help(FILE *to)
         "  --from URL           the server (or several URLs of it, by commas)\n"
         "  --from-user NAME:PASSWORD\n"
         "                       root there, if authentication is on\n"
+        "  --from-cacert FILE   whom to trust, where it is served over TLS, and what to show it:\n"
+        "  --from-cert FILE, --from-key FILE\n"
         "  --until-level        end by itself, once nothing is missing\n\n"
         "All other flags are the server's: give it the same ones then (--data-dir, --name,\n"
         "--initial-cluster, --initial-cluster-token, --initial-advertise-peer-urls).\n");
@@ -90,7 +92,10 @@ int cmd_import(const struct cmd_args *args)
         {"bump-revision", .text = &bump},
         {"mark-compacted", .set = &mark},
         {"from", .text = &live.from},
-        {"from-user", .text = &live.user},
+        {"from-user", .text = &live.who.user},
+        {"from-cacert", .text = &live.who.tls.cacert},
+        {"from-cert", .text = &live.who.tls.cert},
+        {"from-key", .text = &live.who.tls.key},
         {"until-level", .set = &live.until_level},
         {"help", 'h', .set = &wants_help},
     };

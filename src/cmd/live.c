@@ -262,7 +262,7 @@ enum rc live_import(int argc, char *const *argv, const struct live_options *opt,
         rc = err_set(err, RC_MALFORMED, "that flag is not for importing");
     if (rc != RC_OK)
         return rc;
-    rc = remote_open(&v.remote, opt->from, opt->user, err);
+    rc = remote_open(&v.remote, opt->from, &opt->who, err);
     if (rc == RC_OK)
         rc = copy_snapshot(&v, out);
     if (rc == RC_OK) {

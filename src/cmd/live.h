@@ -3,11 +3,12 @@
 #define MOAT_CMD_LIVE_H
 
 #include "app/restore.h"
+#include "cmd/remote.h"
 
 struct live_options {
-    const char *from; /* URLs */
-    const char *user; /* NAME:PASSWORD of root, if auth is on there; NULL */
-    bool until_level; /* end as soon as nothing is missing; else at SIGINT or SIGTERM */
+    const char *from;      /* URLs */
+    struct remote_who who; /* root, if auth is on there */
+    bool until_level;      /* end as soon as nothing is missing; else at SIGINT or SIGTERM */
 };
 
 /* Into the data directory that the server's flags name (argv[0 … argc)). */

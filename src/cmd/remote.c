@@ -1,5 +1,6 @@
 #include "cmd/remote.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ENDPOINTS_MAX 16
@@ -13,10 +14,19 @@ enum rc remote_failed(struct remote *r, struct err *err)
     return RC_PROTOCOL;
 }
 
-enum rc remote_open(struct remote *r, const char *urls, const char *user, struct err *err)
+static void on_trouble(void *arg, const char *sentence)
+{
+    (void)arg;
+    fprintf(stderr, "moat: %s\n", sentence);
+}
+
+enum rc remote_open(struct remote *r, const char *urls, const struct remote_who *who,
+                    struct err *err)
 {
     struct slice endpoints[ENDPOINTS_MAX];
-    struct client_options opt = {.endpoints = endpoints, .dial_timeout_ms = REMOTE_CALL_MS};
+    struct client_options opt = {
+        .endpoints = endpoints, .dial_timeout_ms = REMOTE_CALL_MS, .trouble = on_trouble};
+    const char *user = who->user;
     *r = (struct remote){.url = urls};
     client_loop_init(&r->loop);
     for (const char *at = urls; *at && opt.endpoints_n < ENDPOINTS_MAX;) {
@@ -31,6 +41,10 @@ enum rc remote_open(struct remote *r, const char *urls, const char *user, struct
         opt.user = slice_of((const uint8_t *)user, n);
         opt.password = slice_str(user[n] ? user + n + 1 : "");
     }
+    opt.tls = client_tls_new(&who->tls, err);
+    if (!opt.tls)
+        return err->rc;
+    opt.secure = who->tls.cacert || who->tls.cert || who->tls.key;
     r->client = client_new(&r->loop, &opt);
     return client_login(r->client, &r->status) == RC_OK ? RC_OK : remote_failed(r, err);
 }

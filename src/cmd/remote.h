@@ -14,8 +14,15 @@ struct remote {
     struct client_status status;
 };
 
-/* One or several URLs, by commas; user: NAME:PASSWORD, or NULL. Close it also after a failure. */
-MUST_USE enum rc remote_open(struct remote *r, const char *urls, const char *user, struct err *err);
+/* Who asks: the user, and the files for a server with TLS. */
+struct remote_who {
+    const char *user; /* NAME:PASSWORD, or NULL */
+    struct client_tls_options tls;
+};
+
+/* One or several URLs, by commas. Close it also after a failure. */
+MUST_USE enum rc remote_open(struct remote *r, const char *urls, const struct remote_who *who,
+                             struct err *err);
 void remote_close(struct remote *r);
 
 /* A unary call; the sentence says which server refused, and how. */

@@ -178,10 +178,13 @@ static void help(void)
     printf("usage: moat verify --against URL [--endpoint URL] [--rev N]\n\n"
            "Compares the keys of two running servers, moat's or etcd's, at one revision.\n\n"
            "  --against URL            the one\n"
-           "  --endpoint URL           the other (http://127.0.0.1:2379)\n"
+           "  --endpoint URL           the other (127.0.0.1:2379)\n"
            "  --rev N                  the revision; the lower of both current ones if left out\n"
            "  --against-user NAME:PASSWORD\n"
-           "  --user NAME:PASSWORD     who may read everything there\n\n"
+           "  --user NAME:PASSWORD     who may read everything there\n"
+           "  --against-cacert FILE, --against-cert FILE, --against-key FILE\n"
+           "  --cacert FILE, --cert FILE, --key FILE\n"
+           "                           for https: whom to trust there, and what to show\n\n"
            "Exit status: 0 equal, 1 different, 2 it could not be told.\n");
 }
 
@@ -189,16 +192,25 @@ int cmd_verify(const struct cmd_args *args)
 {
     struct verify v = {0};
     const char *against = NULL;
-    const char *against_user = NULL;
-    const char *endpoint = "http://127.0.0.1:2379";
-    const char *user = NULL;
+    const char *endpoint = "127.0.0.1:2379";
+    struct remote_who ours = {0};
+    struct remote_who theirs = {0};
     const char *rev = "0";
     bool wants_help = false;
     char *end = NULL;
     const struct flag known[] = {
-        {"against", .text = &against},   {"against-user", .text = &against_user},
-        {"endpoint", .text = &endpoint}, {"user", .text = &user},
-        {"rev", .text = &rev},           {"help", 'h', .set = &wants_help},
+        {"against", .text = &against},
+        {"against-user", .text = &theirs.user},
+        {"against-cacert", .text = &theirs.tls.cacert},
+        {"against-cert", .text = &theirs.tls.cert},
+        {"against-key", .text = &theirs.tls.key},
+        {"endpoint", .text = &endpoint},
+        {"user", .text = &ours.user},
+        {"cacert", .text = &ours.tls.cacert},
+        {"cert", .text = &ours.tls.cert},
+        {"key", .text = &ours.tls.key},
+        {"rev", .text = &rev},
+        {"help", 'h', .set = &wants_help},
     };
     struct flags f = {.known = known, .known_n = ARRAY_LEN(known)};
     enum rc rc = flags_parse(&f, args->argc, args->argv, &v.err);
@@ -214,9 +226,9 @@ int cmd_verify(const struct cmd_args *args)
     if (rc == RC_OK && (!against || f.n > 0))
         rc = err_set(&v.err, RC_INVALID, "--against URL is missing; see moat verify --help");
     if (rc == RC_OK)
-        rc = remote_open(&v.ours.remote, endpoint, user, &v.err);
+        rc = remote_open(&v.ours.remote, endpoint, &ours, &v.err);
     if (rc == RC_OK)
-        rc = remote_open(&v.theirs.remote, against, against_user, &v.err);
+        rc = remote_open(&v.theirs.remote, against, &theirs, &v.err);
     int result = rc == RC_OK ? verify(&v) : VERIFY_FAILED;
     if (result == VERIFY_FAILED)
         fprintf(stderr, "moat: %s\n", v.err.text);

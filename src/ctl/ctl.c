@@ -83,24 +83,15 @@ static void print_settings(const struct ctl *ctl)
     }
 }
 
-/* What needs TLS or DNS discovery is refused: to go on without would not be what was asked for. */
+/* A file that is named by nothing is a variable that was not set; and DNS discovery is refused: to
+ * go on without would not be what was asked for. */
 static int refuse_missing(struct ctl *ctl)
 {
     static const char *const files[] = {"cert", "key", "cacert"};
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         if (!*flag_string(&ctl->flags, files[i]) && flag_changed(&ctl->flags, files[i]))
             return ctl_fail(EXIT_BAD_ARGS, "empty string is passed to --%s option", files[i]);
-        if (*flag_string(&ctl->flags, files[i]))
-            return ctl_fail(EXIT_BAD_ARGS,
-                            "--%s does not work in this version of moat yet: it has no TLS client",
-                            files[i]);
     }
-    if (!flag_bool(&ctl->flags, "insecure-transport"))
-        return ctl_fail(EXIT_BAD_ARGS, "--insecure-transport=false does not work in this version "
-                                       "of moat yet: it has no TLS client");
-    if (flag_bool(&ctl->flags, "insecure-skip-tls-verify"))
-        return ctl_fail(EXIT_BAD_ARGS, "--insecure-skip-tls-verify does not work in this version "
-                                       "of moat yet: it has no TLS client");
     if (*flag_string(&ctl->flags, "discovery-srv"))
         return ctl_fail(EXIT_BAD_ARGS, "--discovery-srv does not work in this version of moat yet: "
                                        "name the endpoints with --endpoints");
@@ -170,24 +161,31 @@ int ctl_split_user(struct ctl *ctl, const char *prompt, struct credentials *who)
     return EXIT_OK;
 }
 
-static int refuse_tls(const struct slice *endpoints, size_t n)
+static bool needs_tls(const struct slice *endpoints, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         if (slice_has_prefix(endpoints[i], SLICE_LIT("https://")) ||
             slice_has_prefix(endpoints[i], SLICE_LIT("unixs:")))
-            return ctl_fail(EXIT_BAD_ARGS,
-                            "%.*s does not work in this version of moat yet: it has no TLS client",
-                            (int)endpoints[i].n, (const char *)endpoints[i].p);
-    }
-    if (n == 0)
-        return ctl_fail(EXIT_BAD_CONNECTION, "etcdclient: no available endpoints");
-    return EXIT_OK;
+            return true;
+    return false;
+}
+
+/* As etcdctl: files, or --insecure-transport=false, mean TLS for endpoints without a scheme. */
+static int settle_tls(const struct credentials *who, struct client_options *opt)
+{
+    const struct client_tls_options *tls = &who->tls;
+    struct err err = {0};
+    opt->secure = who->secure || *tls->cacert || *tls->cert || *tls->key;
+    if (!opt->secure && !needs_tls(opt->endpoints, opt->endpoints_n))
+        return EXIT_OK;
+    opt->tls = client_tls_new(tls, &err);
+    return opt->tls ? EXIT_OK : ctl_fail(EXIT_BAD_ARGS, "%s", err.text);
 }
 
 struct client *ctl_client_as(struct ctl *ctl, const struct slice *endpoints, size_t n,
                              const struct credentials *who, int *code)
 {
-    const struct client_options opt = {
+    struct client_options opt = {
         .endpoints = endpoints,
         .endpoints_n = n,
         .user = who->user,
@@ -200,7 +198,8 @@ struct client *ctl_client_as(struct ctl *ctl, const struct slice *endpoints, siz
         .recv_max = (size_t)flag_int(&ctl->flags, "max-recv-bytes"),
         .trouble = on_trouble,
     };
-    *code = refuse_tls(endpoints, n);
+    *code = n == 0 ? ctl_fail(EXIT_BAD_CONNECTION, "etcdclient: no available endpoints")
+                   : settle_tls(who, &opt);
     if (*code != EXIT_OK)
         return NULL;
     struct client *client = client_new(&ctl->loop, &opt);
@@ -213,9 +212,16 @@ struct client *ctl_client_as(struct ctl *ctl, const struct slice *endpoints, siz
 
 struct client *ctl_client(struct ctl *ctl, const struct slice *endpoints, size_t n, int *code)
 {
-    struct credentials who = {slice_str(flag_string(&ctl->flags, "user")),
-                              slice_str(flag_string(&ctl->flags, "password")),
-                              slice_str(flag_string(&ctl->flags, "auth-jwt-token"))};
+    struct credentials who = {
+        .user = slice_str(flag_string(&ctl->flags, "user")),
+        .password = slice_str(flag_string(&ctl->flags, "password")),
+        .token = slice_str(flag_string(&ctl->flags, "auth-jwt-token")),
+        .tls = {.cacert = flag_string(&ctl->flags, "cacert"),
+                .cert = flag_string(&ctl->flags, "cert"),
+                .key = flag_string(&ctl->flags, "key"),
+                .skip_verify = flag_bool(&ctl->flags, "insecure-skip-tls-verify")},
+        .secure = !flag_bool(&ctl->flags, "insecure-transport"),
+    };
     *code = ctl_split_user(ctl, "Password: ", &who);
     return *code == EXIT_OK ? ctl_client_as(ctl, endpoints, n, &who, code) : NULL;
 }

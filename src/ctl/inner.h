@@ -52,6 +52,8 @@ struct credentials {
     struct slice user; /* empty: no login */
     struct slice password;
     struct slice token;
+    struct client_tls_options tls; /* no file is NULL */
+    bool secure;                   /* TLS also where an endpoint has no scheme */
 };
 
 /* The same, as somebody else. */

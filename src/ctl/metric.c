@@ -75,7 +75,11 @@ enum rc metric_fetch(struct slice endpoint, const char *name, double *value, str
     struct client_endpoint to;
     struct buf page = {0};
     client_endpoint_parse(endpoint, &to);
-    struct client_transport *t = client_socket_open(&to, err);
+    struct client_transport *t = NULL;
+    if (to.tls)
+        err_set(err, RC_UNSUPPORTED, "%s: metrics are read in plaintext only", to.text);
+    else
+        t = client_socket_open(&to, err);
     enum rc rc = t ? RC_AGAIN : RC_CLOSED;
     while (rc == RC_AGAIN) {
         rc = await(t, t->wants_write ? POLLOUT : POLLIN) ? RC_OK : RC_TIMEOUT;

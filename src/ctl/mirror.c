@@ -191,22 +191,16 @@ static int follow(struct mirror *m, int64_t revision)
 
 static int settle_destination(struct ctl *ctl, struct mirror *m)
 {
-    static const char *const files[] = {"dest-cert", "dest-key", "dest-cacert"};
-    struct slice user = slice_str(flag_string(&ctl->flags, "dest-user"));
     struct slice endpoint = ctl_arg(ctl, 0);
-    struct credentials who = {.user = user,
-                              .password = slice_str(flag_string(&ctl->flags, "dest-password"))};
-    int code;
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        if (*flag_string(&ctl->flags, files[i]))
-            return ctl_fail(EXIT_BAD_ARGS,
-                            "--%s does not work in this version of moat yet: it has no TLS client",
-                            files[i]);
-    }
-    if (!flag_bool(&ctl->flags, "dest-insecure-transport"))
-        return ctl_fail(EXIT_BAD_ARGS, "--dest-insecure-transport=false does not work in this "
-                                       "version of moat yet: it has no TLS client");
-    code = ctl_split_user(ctl, "Destination Password: ", &who);
+    struct credentials who = {
+        .user = slice_str(flag_string(&ctl->flags, "dest-user")),
+        .password = slice_str(flag_string(&ctl->flags, "dest-password")),
+        .tls = {.cacert = flag_string(&ctl->flags, "dest-cacert"),
+                .cert = flag_string(&ctl->flags, "dest-cert"),
+                .key = flag_string(&ctl->flags, "dest-key")},
+        .secure = !flag_bool(&ctl->flags, "dest-insecure-transport"),
+    };
+    int code = ctl_split_user(ctl, "Destination Password: ", &who);
     if (code != EXIT_OK)
         return code;
     m->destination = ctl_client_as(ctl, &endpoint, 1, &who, &code);
