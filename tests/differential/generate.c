@@ -55,6 +55,7 @@ void program_make(struct program *p, const struct program_options *opt, uint64_t
     size_t n = a < b ? a : b; /* short ones more often */
     p->steps = make(&g, (n + AUTH_SET_UP_MAX + AUTH_TEAR_DOWN_MAX) * sizeof(*p->steps));
     make_sweep(&g, &p->steps[p->step_n++]);
+    g.hashes = percent(&g, 50);
     if (percent(&g, GUARDED_PERCENT))
         make_guarded(&g, p, n);
     else

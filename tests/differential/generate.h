@@ -18,6 +18,7 @@ struct gen {
     bool guarded;                                      /* authentication is, or may be, on */
     int32_t alarm;                                     /* the one that there may be */
     bool armed;                                        /* an alarm is, or may be, on */
+    bool hashes;    /* HashKV is asked: it tells of sweeps, so they are waited for */
     bool careful;   /* puts of one transaction take different keys … */
     unsigned taken; /* … namely not these, a bit each */
 };

@@ -214,7 +214,7 @@ void maintenance_step(struct gen *g, struct step *s)
         bare(g, s, STEP_STATUS);
     } else if (choice < 76) {
         bare(g, s, STEP_HASH);
-    } else if (choice < 90) {
+    } else if (choice < 90 && g->hashes) {
         if (percent(g, 40))
             refer(g, &hash->revision, true, (int64_t)below(g, 3) - 1);
         else if (percent(g, 70))

@@ -442,7 +442,7 @@ static void fill_compaction(struct gen *g, struct pb_compaction_request *r)
         refer(g, &r->revision, false, 1 + (int64_t)below(g, 3));
     else
         r->revision = 1 - (int64_t)below(g, 3);
-    r->physical = percent(g, 40);
+    r->physical = percent(g, 40) || g->hashes;
 }
 
 /* ---- What real servers do not survive ---- */
