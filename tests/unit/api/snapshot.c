@@ -187,15 +187,22 @@ static void compact(struct lab *l, int64_t revision)
     assert_int_equal(kv_compacted(state_kv(l->state)), revision);
 }
 
+/* A snapshot that is read in pieces, and behind it a compaction at revision 20. */
+static struct caller_reply *hold_up_a_compaction(struct lab *l)
+{
+    lab_open(l, &(struct lab_options){.stream_window = 100000});
+    fill(l);
+    struct caller_reply *r = ask(l);
+    lab_run(l);
+    compact(l, 20);
+    return r;
+}
+
 static void a_reader_that_went_is_not_cut_off(void **state)
 {
     (void)state;
     struct lab l;
-    lab_open(&l, &(struct lab_options){.stream_window = 100000});
-    fill(&l);
-    struct caller_reply *r = ask(&l);
-    lab_run(&l);
-    compact(&l, 20);
+    struct caller_reply *r = hold_up_a_compaction(&l);
     l.pool_idle = true; /* it is busy with others */
     caller_allow(&l.caller, r, 300000);
     lab_run(&l);
@@ -212,11 +219,7 @@ static void snapshots_that_overlap_hold_up_no_sweep(void **state)
 {
     (void)state;
     struct lab l;
-    lab_open(&l, &(struct lab_options){.stream_window = 100000});
-    fill(&l);
-    struct caller_reply *r = ask(&l);
-    lab_run(&l);
-    compact(&l, 20);
+    struct caller_reply *r = hold_up_a_compaction(&l);
     for (int i = 0; i < 20 && !state_swept(l.state, 20); i++) {
         struct caller_reply *next = ask(&l);
         lab_pass_ms(&l, 5000);
